@@ -1,7 +1,7 @@
-//! How an act is done: prepared on the audit trail as it stands, and done only if it still stands so.
+//! How an act is done: it is prepared on the audit trail as it stands, and done only if the trail still stands so.
 //!
-//! Whoever prepares an act reads the newest record first, and what is to be changed after that. Every act adds a record, so what was
-//! read is still so as long as no other record has come; and what the record says of before is what was there.
+//! An act is prepared by reading the newest record first, and then what is to be changed. Every act adds a record, so what was
+//! read still holds as long as no other record was added, and the state before the change is recorded correctly.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use tollgate_store::{Act, Actor, ActorKind, Draft, Object, Outcome, Status, Stor
 use super::{AdminError, Administration, recorded};
 use crate::trail::AuditTrail;
 
-/// For how long an act is tried again that acts of other processes overtake.
+/// How long an act is tried again when acts of other processes come first.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest pause before that.
+/// The longest pause before an act is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What is asked for.
+/// An act that somebody asks for, and its object.
 #[derive(Debug, Clone)]
 pub struct Order {
     act: &'static str,
@@ -28,86 +28,86 @@ pub struct Order {
 }
 
 impl Order {
-    /// To do something to something.
+    /// Orders an act on an object.
     pub(super) const fn new(act: &'static str, object: Object) -> Self {
         Self { act, object, merchant: None }
     }
 
-    /// Which concerns a merchant.
+    /// Names the merchant that the act concerns.
     pub(super) const fn merchant(mut self, merchant: Option<MerchantId>) -> Self {
         self.merchant = merchant;
         self
     }
 }
 
-/// An attempt to do what is asked for.
+/// An attempt to carry out an order.
 pub(super) struct Attempt {
     trail: AuditTrail,
     actor: Actor,
     order: Order,
     /// The time by the store's clock.
     pub(super) now: Timestamp,
-    /// The newest record when it began.
+    /// The newest record when the attempt began.
     newest: Link,
 }
 
 impl Attempt {
-    /// The number of the newest record when it began: whatever is recorded later has a greater one.
+    /// Returns the number of the newest record when the attempt began: later records have greater numbers.
     pub(super) const fn begun_behind(&self) -> u64 {
         self.newest.seq
     }
 
-    /// What is asked for, as the trail calls it.
+    /// Returns the name of the act in the trail.
     pub(super) const fn what(&self) -> &'static str {
         self.order.act
     }
 
-    /// Returns what the act is on.
+    /// Returns the object of the act.
     pub(super) const fn object(&self) -> &Object {
         &self.order.object
     }
 
-    /// Returns who acts.
+    /// Returns the kind of actor.
     pub(super) const fn by(&self) -> &ActorKind {
         &self.actor.kind
     }
 
-    /// Lets the act concern a merchant, which was not known before.
+    /// Sets the merchant that the act concerns, if it was not known before.
     pub(super) fn of(mut self, merchant: Option<MerchantId>) -> Self {
         self.order.merchant = self.order.merchant.or(merchant);
         self
     }
 
-    /// The act of making something that is as `after` says.
+    /// Makes the act of creating something whose state is then `after`.
     pub(super) fn makes(&self, after: &Value) -> Act {
         self.act(Draft { after: Some(after.to_string()), ..self.draft() })
     }
 
-    /// The act of changing something: the record has the members that differ. `null` is what was not there.
+    /// Makes the act of changing something: the record has the members that differ. A member that did not exist before is `null`.
     pub(super) fn changes(&self, before: &Value, after: &Value) -> Act {
         let (before, after) = differing(before, after);
         let before = (!before.is_null()).then(|| before.to_string());
         self.act(Draft { before, after: Some(after.to_string()), ..self.draft() })
     }
 
-    /// Something that happens and changes nothing.
+    /// Makes the act of recording something that happens without changing anything.
     pub(super) fn happens(&self, outcome: Outcome, what: &Value) -> Act {
         self.act(Draft { outcome, after: Some(what.to_string()), ..self.draft() })
     }
 
-    /// The act of enabling or disabling something.
+    /// Makes the act of enabling or disabling something.
     pub(super) fn sets(&self, before: Status, after: Status) -> Act {
         let status = |status| json!({ "status": recorded::status(status) }).to_string();
         self.act(Draft { before: Some(status(before)), after: Some(status(after)), ..self.draft() })
     }
 
-    /// The act of deleting something, and what else is to be said of it.
+    /// Makes the act of deleting something, with further details in `what`.
     pub(super) fn deletes(&self, before: &Value, what: Option<&Value>) -> Act {
         let after = what.map(Value::to_string);
         self.act(Draft { before: Some(before.to_string()), after, ..self.draft() })
     }
 
-    /// Asking for an act on `object`, which is not done yet.
+    /// Makes the act of asking for an act on `object`, which is not done yet.
     pub(super) fn asks(&self, object: &Object, what: &Value) -> Act {
         let (outcome, after) = (Outcome::Asked, Some(what.to_string()));
         self.act(Draft { outcome, after, object: object.clone(), ..self.draft() })
@@ -129,7 +129,7 @@ impl Attempt {
 }
 
 impl Administration<'_> {
-    /// Does what is asked for by `attempt`, again where another act came first. A refusal is recorded.
+    /// Carries out an order by `attempt`, and again if another act came first. A refusal is recorded.
     pub(super) async fn act<T, F>(
         &self,
         actor: &Actor,
@@ -176,7 +176,7 @@ impl Administration<'_> {
     }
 }
 
-/// Leaves only the members that are not the same.
+/// Keeps only the members that differ.
 pub(super) fn differing(before: &Value, after: &Value) -> (Value, Value) {
     let (Value::Object(before), Value::Object(after)) = (before, after) else {
         return (before.clone(), after.clone());

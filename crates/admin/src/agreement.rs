@@ -1,8 +1,8 @@
-//! What the servers that share a store agree on: what their tokens say and how long they last. One that is configured
-//! otherwise would issue tokens that the others refuse, and refuse theirs, so it does neither.
+//! The agreement of the servers that share a store: what their tokens say and how long they last. A server with another
+//! configuration would issue tokens that the others refuse, and refuse theirs, so it does neither.
 //!
-//! What they agree on is recorded in the store. When it is changed, what was before still counts for a while: servers are
-//! restarted one after the other, and tokens last.
+//! The agreement is recorded in the store. When it changes, the one before still counts for a while: servers are
+//! restarted one after the other, and tokens that were issued before are still valid.
 
 use std::time::Duration;
 
@@ -11,47 +11,47 @@ use tollgate_config::{Config, duration_text};
 use tollgate_core::{Accepted, Timestamp};
 use tollgate_store::{Act, Adoption, Agreement, Agreements, StoreError};
 
-/// How soon every server knows of a new key that may sign, and of what was agreed on: one that has not read the change log
-/// for so long takes no signature for a wrong one, because a key that it doesn't know may have made it.
+/// How soon every server knows of a new key that may sign, and of a new agreement. A server that has not read the change log
+/// for this long doesn't call a signature wrong, because a key that it doesn't know may have made it.
 pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(5);
 
-/// For how long servers go on that are configured as it was agreed before, so that there is time to restart them all.
+/// How long servers with the configuration of the agreement before go on, so that there is time to restart them all.
 pub const ROLLOUT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much longer than its lifetime a token may count: leeway, and clocks that differ.
+/// How much longer than its lifetime a token may count, because of leeway and clocks that differ.
 const MARGIN: Duration = Duration::from_secs(120);
 
-/// What servers must have in common. What a newer version adds is not looked at.
+/// The terms that servers must have in common. Members that a newer version adds are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// `public_url`: the issuer of the tokens.
     pub issuer: String,
-    /// `tokens.audience`.
+    /// `tokens.audience`: the default audience of the tokens.
     pub audience: String,
-    /// What access tokens are signed with.
+    /// The name of the algorithm that signs access tokens.
     pub algorithm: String,
-    /// `tokens.access_ttl`, in seconds.
+    /// `tokens.access_ttl`: the lifetime of access tokens, in seconds.
     pub access_ttl: u64,
-    /// `tokens.refresh_ttl`, in seconds.
+    /// `tokens.refresh_ttl`: the lifetime of refresh tokens, in seconds.
     pub refresh_ttl: u64,
-    /// `audiences`, by name.
+    /// `audiences`: the further audiences, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<AudienceTerms>,
 }
 
-/// What servers must have in common of a further audience.
+/// The terms for a further audience that servers must have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AudienceTerms {
-    /// Its name.
+    /// The name of the audience.
     pub name: String,
-    /// What its access tokens are signed with.
+    /// The name of the algorithm that signs its access tokens.
     pub algorithm: String,
     /// The lifetime of its access tokens, in seconds.
     pub access_ttl: u64,
 }
 
 impl Terms {
-    /// Of a configuration.
+    /// Returns the terms of a configuration.
     pub fn of(config: &Config) -> Self {
         Self {
             issuer: config.public_url.clone(),
@@ -63,17 +63,17 @@ impl Terms {
         }
     }
 
-    /// As they are recorded.
+    /// Returns the terms as JSON, as they are recorded.
     pub fn text(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers serialise")
     }
 
-    /// As they were recorded; `None` if this version can't read them.
+    /// Reads terms that were recorded; `None` if this version can't read them.
     pub fn read(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// Names what differs, for people.
+    /// Names the terms that differ, for people.
     fn differences(&self, agreed: &Self) -> String {
         let seconds = |seconds: u64| duration_text(Duration::from_secs(seconds));
         [
@@ -91,14 +91,14 @@ impl Terms {
         .join(", ")
     }
 
-    /// How long after its issue a token of theirs may count.
+    /// Returns how long after its issue a token by these terms may count.
     fn last(&self) -> Duration {
         let further = self.audiences.iter().map(|further| further.access_ttl).max().unwrap_or_default();
         let longest = self.access_ttl.max(self.refresh_ttl).max(further);
         Duration::from_secs(longest).saturating_add(MARGIN)
     }
 
-    /// The issuers and audiences of their tokens.
+    /// Returns the issuers and audiences of tokens by these terms.
     fn pairs(&self) -> impl Iterator<Item = Accepted> {
         let pair = |audience: &str, is_other_api| Accepted {
             issuer: self.issuer.clone(),
@@ -126,7 +126,7 @@ impl AudienceTerms {
         audiences
     }
 
-    /// Names them, for people.
+    /// Lists the names of audiences, for people.
     fn listed(audiences: &[Self]) -> String {
         let each = |of: &Self| format!("{} ({}, {} s)", of.name, of.algorithm, of.access_ttl);
         let listed: Vec<_> = audiences.iter().map(each).collect();
@@ -134,7 +134,7 @@ impl AudienceTerms {
     }
 }
 
-/// An agreement as this version understands it.
+/// An agreement with its terms as this version understands them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     terms: Option<Terms>,
@@ -142,55 +142,55 @@ pub struct Record {
 }
 
 impl Record {
-    /// Says whether it was recorded long enough ago for every server that is in touch to have read it. Of the first they
-    /// have read when they started.
+    /// Says whether it was recorded long enough ago for every server that is in touch to have read it. The first agreement was
+    /// read by each server when it started.
     fn is_heard_of(&self, now: Timestamp) -> bool {
         self.kept.seq == 1 || now >= self.kept.adopted_at.after(KEYS_KNOWN_WITHIN)
     }
 
-    /// When it counts no more for servers; `None` if it still is what is agreed on.
+    /// Returns when servers may no longer serve by it; `None` if it is the current agreement.
     fn serves_until(&self) -> Option<Timestamp> {
         self.kept.superseded_at.map(|at| at.after(ROLLOUT))
     }
 }
 
-/// Where a server stands.
+/// How a server's configuration relates to the agreements.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It is configured as the servers have agreed.
+    /// The configuration has the terms of the current agreement.
     Agreed,
-    /// It is configured as they had agreed before, which counts until then.
+    /// The configuration has the terms of an agreement that was replaced, which counts until this time.
     Replaced(Timestamp),
-    /// What it is configured to was agreed on so lately that other servers may not have heard of it.
+    /// The configuration's terms were agreed on so recently that other servers may not know of them yet.
     Early,
-    /// Nothing has been recorded.
+    /// No agreement has been recorded.
     Unrecorded,
-    /// It is configured otherwise; says how.
+    /// The configuration differs from the agreement, as the text says.
     Differs(String),
 }
 
-/// All that has been agreed on, newest first.
+/// The agreements that were recorded, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records(Vec<Record>);
 
 impl Records {
-    /// Reads them.
+    /// Reads the agreements from the store.
     pub async fn read(store: &dyn Agreements) -> Result<Self, StoreError> {
         let kept = store.agreements().await?;
         Ok(Self(kept.into_iter().map(|kept| Record { terms: Terms::read(&kept.terms), kept }).collect()))
     }
 
-    /// What is agreed on now.
+    /// Returns the current agreement.
     pub fn current(&self) -> Option<&Record> {
         self.0.first()
     }
 
-    /// Says whether these are the terms that are agreed on now.
+    /// Says whether these are the terms of the current agreement.
     pub fn agree_on(&self, terms: &Terms) -> bool {
         self.current().is_some_and(|current| current.terms.as_ref() == Some(terms))
     }
 
-    /// Says whether what was agreed on at last in `earlier` is among these.
+    /// Says whether the newest agreement of `earlier` is among these.
     pub fn go_on_from(&self, earlier: &Self) -> bool {
         earlier.current().is_none_or(|known| {
             let is_it = |record: &Record| {
@@ -200,13 +200,14 @@ impl Records {
         })
     }
 
-    /// What lets these terms follow, if nothing else has meanwhile.
+    /// Returns the adoption of these terms, which succeeds unless another one comes first.
     pub fn succeeded_by(&self, terms: &Terms, by: &str, at: Timestamp) -> Adoption {
         let predecessor = self.current().map(|current| current.kept.seq);
         Adoption { predecessor, terms: terms.text(), by: by.to_owned(), at }
     }
 
-    /// Where a server with these terms stands when the store's clock shows `now`. One that is `alone` waits for nobody.
+    /// Returns how a server with these terms relates to the agreements when the store's clock shows `now`. A server that is `alone` waits
+    /// for nobody.
     pub fn standing(&self, own: &Terms, now: Timestamp, alone: bool) -> Standing {
         let Some(current) = self.current() else { return Standing::Unrecorded };
         let in_force = |record: &&Record| {
@@ -216,7 +217,7 @@ impl Records {
         let Some(newest) = own_records.clone().next() else {
             return Standing::Differs(explained(own, current));
         };
-        // What counted before already is not news to anybody.
+        // Terms that counted before are known to every server.
         let is_known = alone || own_records.any(|record| record.is_heard_of(now));
         match newest.serves_until() {
             _ if !is_known => Standing::Early,
@@ -258,17 +259,17 @@ fn explained(own: &Terms, current: &Record) -> String {
     )
 }
 
-/// What became of adopting a configuration.
+/// The result of adopting a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
-    /// What had been agreed on, if that was something else.
+    /// The terms that had been agreed on, if they were others.
     pub before: Option<Terms>,
-    /// Until when servers with that go on.
+    /// When servers with those terms stop serving.
     pub serve_until: Timestamp,
 }
 
-/// Lets the servers of a store agree on what a configuration says. `None` if they do already. `act` says it of what was agreed on
-/// before, and of what is from now on.
+/// Records the terms of a configuration as what the servers of a store agree on. Returns `None` if they agree on them already. The act's
+/// record states the terms before and afterwards.
 pub(crate) async fn adopt(
     store: &dyn Agreements,
     config: &Config,

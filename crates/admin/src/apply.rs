@@ -1,7 +1,7 @@
-//! Merchants and clients as somebody wants them, and what is to be done for that.
+//! Plans the steps that make merchants and clients as somebody wants them.
 //!
-//! A plan is made of what is wanted and of what there is, and changes nothing. Whoever carries it out does one step after the
-//! other; interrupted, the next plan is of what is left.
+//! A plan is made from the wanted objects and the existing ones, and changes nothing. It is carried out one step after the
+//! other; if that is interrupted, the next plan has the remaining steps.
 
 mod matching;
 #[cfg(test)]
@@ -23,38 +23,38 @@ use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
 use super::{AdminError, Administration, Deleted, Name, recorded};
 
-/// What is done with what is not wanted.
+/// What happens to existing objects that are not wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Others {
-    /// It stays.
+    /// They stay as they are.
     Stay,
-    /// It ends: merchants, their clients, and, if any operator's client is wanted, operators' clients.
+    /// They end: merchants with their clients, and operators' clients if any operator's client is wanted.
     End,
 }
 
-/// A step to what is wanted.
+/// A step towards the wanted state.
 #[derive(Debug, Clone)]
 pub enum Step {
-    /// To create a merchant.
+    /// Creates a merchant.
     CreateMerchant(NewMerchant),
-    /// To give a merchant another name.
+    /// Renames a merchant.
     RenameMerchant(Merchant, Name),
-    /// To create a client.
+    /// Creates a client.
     CreateClient(NewClient),
-    /// To change a client.
+    /// Changes a client.
     UpdateClient(Box<Client>, Box<ClientUpdate>),
-    /// To enable or disable a merchant.
+    /// Enables or disables a merchant.
     SetMerchantStatus(MerchantId, Name, Status),
-    /// To enable or disable a client.
+    /// Enables or disables a client.
     SetClientStatus(ClientId, Option<MerchantId>, Name, Status),
-    /// To delete a client.
+    /// Deletes a client.
     DeleteClient(Box<Client>),
-    /// To delete a merchant with its clients.
+    /// Deletes a merchant with its clients.
     DeleteMerchant(Merchant),
 }
 
 impl Step {
-    /// Whether it ends something that works: what is there is disabled or deleted.
+    /// Says whether the step ends something that works: it disables or deletes an object.
     pub fn ends_something(&self) -> bool {
         matches!(
             self,
@@ -65,7 +65,7 @@ impl Step {
         )
     }
 
-    /// What it changes, as members `before` and `after`; `null` where there was nothing before, or is nothing after.
+    /// Returns what the step changes, as members `before` and `after`; `null` if there was nothing before, or is nothing after.
     pub fn changes(&self) -> Value {
         let (before, after) = match self {
             Self::RenameMerchant(merchant, name) => {
@@ -88,32 +88,32 @@ impl Step {
     }
 }
 
-/// What is to be done, in this order.
+/// The steps to the wanted state, in order.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The steps.
+    /// The steps, in the order in which they are taken.
     pub steps: Vec<Step>,
-    /// How many merchants and clients are as they are wanted.
+    /// How many merchants and clients are already as they are wanted.
     pub unchanged: usize,
-    /// The ids in the steps that were drawn for this plan: another one draws others.
+    /// The ids in the steps that were drawn for this plan: another plan draws others.
     pub drawn: Drawn,
 }
 
-/// Ids that were drawn.
+/// Ids that were drawn for new objects.
 #[derive(Debug, Default)]
 pub struct Drawn {
-    /// Of merchants.
+    /// The ids of new merchants.
     pub merchants: HashSet<MerchantId>,
-    /// Of clients.
+    /// The ids of new clients.
     pub clients: HashSet<ClientId>,
 }
 
-/// Why something can't become as it is wanted.
+/// The reason why an object can't become as it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
-    /// Which, as a path in what is wanted, such as `merchants[0].clients[2]`.
+    /// The wanted object, shown as a path such as `merchants[0].clients[2]`.
     pub place: Place,
-    /// What is wrong.
+    /// The problem, in words for people.
     pub problem: String,
 }
 
@@ -123,7 +123,7 @@ impl fmt::Display for Misfit {
     }
 }
 
-/// Reads what there is.
+/// Reads the existing merchants and clients.
 pub async fn find(admin: &Administration<'_>) -> Result<Found, AdminError> {
     const PAGE: u32 = 1_000;
     let mut found = Found::default();
@@ -147,7 +147,7 @@ pub async fn find(admin: &Administration<'_>) -> Result<Found, AdminError> {
     Ok(found)
 }
 
-/// Makes the plan. `fits` says of a client whether it could be created; all that is wrong is returned together.
+/// Makes the plan. `fits` says of a client whether it could be created; all problems are returned together.
 pub fn plan(
     wanted: &Wanted,
     found: &Found,
@@ -178,7 +178,7 @@ pub fn plan(
     planning.end()
 }
 
-/// The steps of a kind are done together, in this order.
+/// A kind of step: the steps of a kind are done together, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     CreateMerchants,
@@ -208,7 +208,7 @@ impl<F: Fn(&WantedClient) -> Result<(), String>> Planning<'_, F> {
         self.misfits.push(Misfit { place, problem: problem.into() });
     }
 
-    /// Plans a merchant, but for its clients. Returns the id that it has or will have.
+    /// Plans a merchant, without its clients. Returns the id that it has or will have.
     fn merchant(&mut self, place: Place, wanted: &WantedMerchant) -> Option<MerchantId> {
         let (id, status, is_changed) = match self.matching.merchant(place, wanted) {
             Err(problem) => {
@@ -241,7 +241,7 @@ impl<F: Fn(&WantedClient) -> Result<(), String>> Planning<'_, F> {
         Some(id)
     }
 
-    /// Plans a client of a merchant, or an operator's. What becomes of a merchant that does not fit is unknown.
+    /// Plans a client of a merchant or of an operator. The id of a merchant with a problem is unknown.
     fn client(&mut self, place: Place, merchant: Option<MerchantId>, wanted: &WantedClient) {
         if let Err(problem) = (self.fits)(wanted) {
             self.misfit(place, problem);
@@ -276,7 +276,7 @@ impl<F: Fn(&WantedClient) -> Result<(), String>> Planning<'_, F> {
         self.unchanged += usize::from(!is_changed && is_set.is_none());
     }
 
-    /// Plans to delete what nothing wanted is. The clients of a merchant go with it.
+    /// Plans to delete the objects that are not wanted. The clients of a merchant go with it.
     fn end_others(&mut self, found: &Found, with_operators: bool) {
         for client in &found.clients {
             let goes = client.merchant_id.map_or(with_operators, |id| self.matching.has_merchant(id));
@@ -314,7 +314,7 @@ fn new_client(id: ClientId, merchant_id: Option<MerchantId>, wanted: &WantedClie
     }
 }
 
-/// What is to be changed for a client to be as it is wanted.
+/// Returns the update that makes a client as it is wanted.
 fn difference(client: &Client, wanted: &WantedClient) -> ClientUpdate {
     fn unless_same<T: PartialEq + Clone>(found: &T, wanted: &T) -> Option<T> {
         (found != wanted).then(|| wanted.clone())

@@ -1,4 +1,4 @@
-//! The audit trail: reading it, which is recorded itself, verifying it, and deleting what has been kept for long enough.
+//! The audit trail: reading it, which is recorded itself, verifying it, and deleting records that were kept long enough.
 
 mod line;
 mod purge;
@@ -19,20 +19,20 @@ pub use purge::{purge, purge_through};
 pub(crate) use verify::verify_by;
 pub use verify::{Anchor, AnchorError, Chain, Flaw, Verified, is_purge, purged_through, verify};
 
-/// Which records are asked for.
+/// A query for records of the trail.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
-    /// What applies to each of them.
+    /// The conditions that each record must meet.
     pub filter: RecordFilter,
-    /// Their order.
+    /// The order of the records.
     pub order: RecordOrder,
-    /// The number of the record behind which to go on, in this order.
+    /// The number of the last record that the caller has, in this order; the page begins after it.
     pub after: Option<u64>,
-    /// The most of them.
+    /// The most records on the page.
     pub limit: u32,
 }
 
-/// Returns a page of records. Whoever reads the trail stands in it: the first page of a list is recorded before it is read.
+/// Returns a page of records. Reading the trail is recorded, too: by a record for the first page of a list, before it is read.
 pub async fn list(
     admin: &Administration<'_>,
     query: &Query,
@@ -44,7 +44,7 @@ pub async fn list(
     Ok(admin.store.records(&query.filter, query.order, query.after, query.limit).await?)
 }
 
-/// Records that somebody exports the trail, from the record behind `after` on.
+/// Records that somebody exports the trail, from the record after `after` on.
 pub async fn start_export(
     admin: &Administration<'_>,
     after: Option<u64>,
@@ -62,7 +62,7 @@ pub async fn export_page(
     Ok(admin.store.records(&RecordFilter::default(), RecordOrder::OldestFirst, after, limit).await?)
 }
 
-/// Records that an export of the records behind `after` up to `through` was written to its end.
+/// Records that an export of the records after `after` up to `through` was written to its end.
 pub async fn end_export(
     admin: &Administration<'_>,
     after: Option<u64>,
@@ -73,7 +73,7 @@ pub async fn end_export(
     read_by(admin, purge::EXPORTED, actor, &what).await
 }
 
-/// Records that a request was refused before it was known what it is about: a role that does not suffice, a token of a merchant.
+/// Records that a request was refused before its object was known: a role that does not suffice, or a token of a merchant.
 pub async fn refused(
     admin: &Administration<'_>,
     act: &'static str,
@@ -84,7 +84,7 @@ pub async fn refused(
     record(admin, Order::new(act, object), Outcome::Refused, &json!({ "refused": why }), actor).await
 }
 
-/// Begins the trail of a store from before there was one, which was just brought up to date. One that has begun stays as it is.
+/// Begins the trail of a store from before there was one, after it was brought up to date. A trail that has begun is not changed.
 pub async fn begin(admin: &Administration<'_>, actor: &Actor) -> Result<(), AdminError> {
     if admin.store.trail().await?.newest != Link::START {
         return Ok(());

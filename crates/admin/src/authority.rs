@@ -1,4 +1,4 @@
-//! By what right somebody administers, and what they can't do by it: to give rights that they don't have, and to lock
+//! The right by which somebody administers, and its limits: nobody may give rights that they don't have, or lock
 //! themselves out.
 
 use tollgate_config::Role;
@@ -7,22 +7,22 @@ use tollgate_store::Client;
 
 use super::AdminError;
 
-/// By what right somebody administers.
+/// The right by which somebody administers.
 #[derive(Debug, Clone, Copy)]
 pub enum Authority<'a> {
-    /// They have the master key and the store, which is everything.
+    /// Somebody has the master key and the store, which allows everything.
     MasterKey,
-    /// They are an operator with the roles of a scope.
+    /// An operator with the roles of a scope.
     Operator {
-        /// The scope.
+        /// The scope that gives the roles.
         scope: &'a Scope,
-        /// The client that they are, and the secret that it has authenticated with if it was with one.
+        /// The operator's client, and the secret that it has authenticated with, if it used one.
         by: Option<(ClientId, Option<SecretId>)>,
     },
 }
 
 impl Authority<'_> {
-    /// Refuses to give a role to somebody if they don't have it themselves.
+    /// Refuses to give somebody a role that the operator doesn't have.
     pub(super) fn check_gives(self, scope: &Scope) -> Result<(), AdminError> {
         let Self::Operator { scope: own, .. } = self else { return Ok(()) };
         match scope.words().find(|word| Role::is_given_by(word) && !own.contains(word)) {
@@ -31,7 +31,7 @@ impl Authority<'_> {
         }
     }
 
-    /// Refuses to make an operator, or to be one under another name, to whoever is only one: who could would be two people.
+    /// Refuses to let an operator give a role to a new client: one operator could then act as two people.
     pub(super) fn check_makes_operators(self, scope: &Scope) -> Result<(), AdminError> {
         match self {
             Self::Operator { .. } if scope.words().any(Role::is_given_by) => Err(AdminError::MakesOperators),
@@ -39,12 +39,13 @@ impl Authority<'_> {
         }
     }
 
-    /// Refuses to change a client that has a role which they don't have: who could add a secret to it could take its place.
+    /// Refuses to change a client that has a role which the operator doesn't have: adding a secret to it would give the operator its
+    /// role.
     pub(super) fn check_changes(self, client: &Client) -> Result<(), AdminError> {
         if client.merchant_id.is_some() { Ok(()) } else { self.check_gives(&client.scope) }
     }
 
-    /// Refuses to do something to the client that they have authenticated with.
+    /// Refuses to do something to the client that the operator has authenticated with.
     pub(super) fn check_is_another(self, client: ClientId) -> Result<(), AdminError> {
         match self {
             Self::Operator { by: Some((own, _)), .. } if own == client => Err(AdminError::Oneself),
@@ -52,7 +53,7 @@ impl Authority<'_> {
         }
     }
 
-    /// Refuses to do something to the secret that they have authenticated with.
+    /// Refuses to do something to the secret that the operator has authenticated with.
     pub(super) fn check_is_another_secret(self, secret: SecretId) -> Result<(), AdminError> {
         match self {
             Self::Operator { by: Some((_, Some(own))), .. } if own == secret => Err(AdminError::Oneself),

@@ -1,4 +1,4 @@
-//! Whether a store is whole.
+//! Checks whether a store is damaged.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use super::AdminError;
 use super::audit::verify_by;
 use crate::opening::{installed, open_signing_keys, sealing_key, secrets_key, trail_key};
 
-/// How many parts of an export wait for whoever takes them.
+/// How many parts of an export may wait to be checked.
 const PARTS: usize = 4;
 
 /// A part of a store that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
-    /// What it is: `file and schema`, a table, `master key`, `key of secrets`, a signing key or `audit trail`.
+    /// The name of the part: `file and schema`, a table, `master key`, `key of secrets`, a signing key or `audit trail`.
     pub part: String,
     /// The number of its rows, if it has any.
     pub rows: Option<u64>,
-    /// What is wrong with it.
+    /// The problem that was found, if there is one.
     pub problem: Option<String>,
 }
 
@@ -62,7 +62,7 @@ async fn trail(store: &dyn Store, master_keys: &MasterKeys) -> Result<Option<Opt
     }
 }
 
-/// Takes damage as something that was found. What can't be reached can't be checked.
+/// Turns damage into a finding of the check. A store that can't be reached can't be checked, which is an error.
 fn found<T>(outcome: Result<T, StoreError>) -> Result<Result<T, String>, AdminError> {
     match outcome {
         Ok(value) => Ok(Ok(value)),
@@ -71,7 +71,7 @@ fn found<T>(outcome: Result<T, StoreError>) -> Result<Result<T, String>, AdminEr
     }
 }
 
-/// Reads every row.
+/// Reads every row of every table.
 async fn tables(store: &dyn Store) -> Result<Vec<Checked>, StoreError> {
     let mut counted: BTreeMap<Table, (u64, u64)> =
         Table::ALL.into_iter().map(|table| (table, (0, 0))).collect();

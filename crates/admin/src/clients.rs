@@ -1,4 +1,4 @@
-//! Clients.
+//! Creating, finding, changing and deleting clients.
 
 use std::time::Duration;
 
@@ -22,29 +22,29 @@ use super::{
 /// A client that is to be created.
 #[derive(Debug, Clone)]
 pub struct NewClient {
-    /// Its id; `None` draws one.
+    /// Its id; `None` to draw one.
     pub id: Option<ClientId>,
     /// The merchant that it acts for; `None` for an operator's client, which acts for every merchant.
     pub merchant_id: Option<MerchantId>,
-    /// Its name.
+    /// Its name, for people.
     pub name: Name,
-    /// Its environment; `None` for `test` where the configuration has the sandbox on, and `live` elsewhere.
+    /// Its environment; `None` for `test` if the configuration has the sandbox on, and for `live` otherwise.
     pub environment: Option<Environment>,
-    /// The most its tokens may allow.
+    /// The widest scope that its tokens may have.
     pub scope: Scope,
-    /// The networks that it may call from; empty means any.
+    /// The networks that it may call from; empty means any network.
     pub addresses: Vec<IpNet>,
-    /// The APIs that its tokens may be for, the first unless it asks for another; empty means the default one alone.
+    /// The APIs that its tokens may be for; the first is the default. Empty means only the server's default API.
     pub audiences: Vec<Audience>,
-    /// What is different about its tokens, and what else is known of it.
+    /// Its own token lifetimes, its quota and its labels.
     pub terms: Terms,
-    /// The secrets that it has elsewhere; none, and one is drawn.
+    /// The secrets that it has elsewhere; if there are none, one is drawn.
     pub secrets: ImportedSecrets,
 }
 
-/// A client that was created, and its secret, which is shown now or never.
+/// A client that was created, and its secret, which can't be shown again later.
 pub struct CreatedClient {
-    /// The client.
+    /// The client as it is stored.
     pub client: Client,
     /// The secret that was drawn for it; `None` if it has brought its own.
     pub secret: Option<ClientSecret>,
@@ -56,7 +56,7 @@ impl CreatedClient {
         self.secret.as_ref().map(ClientSecret::expose_secret)
     }
 
-    /// Describes it for the audit trail, with what the secrets are hashed by that it has brought along.
+    /// Describes it for the audit trail, including the hash functions of the secrets that it has brought along.
     pub(super) fn recorded(&self) -> Value {
         let mut recorded = recorded::client(&self.client);
         if self.secret.is_none() {
@@ -67,24 +67,24 @@ impl CreatedClient {
     }
 }
 
-/// Which clients are listed.
+/// Selects the clients of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientFilter {
-    /// Those of this merchant.
+    /// Only clients of this merchant.
     pub merchant_id: Option<MerchantId>,
-    /// Operators' clients, or merchants'.
+    /// `true` for operators' clients only, `false` for merchants' clients only.
     pub operator: Option<bool>,
-    /// Those whose name has this in it, in whatever case.
+    /// Only clients whose name contains this text, in upper or lower case.
     pub name: Option<String>,
-    /// Those whose tokens may allow every word of this.
+    /// Only clients whose tokens may have every word of this scope.
     pub scope: Option<Scope>,
-    /// Those of this status of their own.
+    /// Only clients that have this status themselves.
     pub status: Option<Status>,
-    /// Those of this environment.
+    /// Only clients of this environment.
     pub environment: Option<Environment>,
-    /// Those with this label, and this value of it if there is one.
+    /// Only clients with this label, and with this value of it if one is given.
     pub label: Option<(String, Option<String>)>,
-    /// Those with a secret that is accepted, was there before this time, and has not been used since.
+    /// Only clients with an accepted secret that was created before this time and has not been used since.
     pub secret_last_used_before: Option<Timestamp>,
 }
 
@@ -156,7 +156,7 @@ impl New for Identified {
     }
 }
 
-/// Refuses a client that nobody may create, or this one may not.
+/// Refuses a client that nobody may create, or that this administrator may not.
 pub fn check(
     admin: &Administration<'_>,
     scope: &Scope,
@@ -167,7 +167,7 @@ pub fn check(
     check_tokens(admin, audiences, terms.access_ttl, terms.refresh_ttl)
 }
 
-/// Draws the secret of a client that is to be created, unless it brings its own.
+/// Draws the secret of a new client, unless it brings its own.
 pub(super) fn drawn(
     admin: &Administration<'_>,
     id: ClientId,
@@ -203,12 +203,12 @@ pub(super) fn drawn(
     CreatedClient { client, secret: drawn }
 }
 
-/// Says whether an id stands for something else than a client: that of zeros for whatever is no id, that of ones for a request.
+/// Says whether an id has a meaning other than a client: all zeros for a text that is not an id, all ones for a request.
 pub(super) fn is_reserved(id: ClientId) -> bool {
     [[0; 16], [0xff; 16]].contains(id.as_bytes())
 }
 
-/// Refuses an id that a client can't have: somebody has it, or a token of one who had it is refused still.
+/// Refuses an id that a client can't have: another client has it, or tokens of a deleted client with the id are still refused.
 async fn check_unused(admin: &Administration<'_>, id: ClientId, now: Timestamp) -> Result<(), AdminError> {
     if is_reserved(id) {
         return Err(AdminError::ReservedId(id));
@@ -219,8 +219,8 @@ async fn check_unused(admin: &Administration<'_>, id: ClientId, now: Timestamp) 
     Deleted::at(admin, now).await?.check_client(id)
 }
 
-/// Says all that is wrong with the APIs and the lifetimes of a client's tokens. What ends tokens is kept for as long as the configured time,
-/// so they live for no longer than that.
+/// Lists all problems with the APIs and the lifetimes of a client's tokens. Revocations are kept for as long as the configured lifetime,
+/// so a client's tokens may not live longer than that.
 pub fn misfits(
     admin: &Administration<'_>,
     audiences: &[Audience],
@@ -282,8 +282,8 @@ pub async fn search(
     Ok(reading.end())
 }
 
-/// Changes a client, if it is of one of the versions `only`, where they are given. Tokens that it has keep the scope and the audience
-/// that they were issued with until they expire. Other networks end them all: they say from where they may be used.
+/// Changes a client, if its version is one of `only`, where they are given. Its tokens keep the scope and the audience
+/// that they were issued with until they expire. A change of its networks ends all its tokens, which carry them.
 pub async fn update(
     admin: &Administration<'_>,
     id: ClientId,
@@ -319,7 +319,7 @@ fn check_update(
     check_tokens(admin, audiences, update.access_ttl.flatten(), update.refresh_ttl.flatten())
 }
 
-/// Returns a client as an update leaves it.
+/// Returns a client as an update changes it.
 pub(super) fn updated(client: &Client, update: &ClientUpdate) -> Client {
     let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels } =
         update.clone();
@@ -339,18 +339,18 @@ pub(super) fn updated(client: &Client, update: &ClientUpdate) -> Client {
     }
 }
 
-/// Disables a client: it is refused everywhere, and so is every token that it has.
+/// Disables a client: it is refused everywhere, and so are all of its tokens.
 pub async fn disable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<Client, AdminError> {
     set_status(admin, id, Status::Disabled, actor).await
 }
 
-/// Enables a client again. The tokens that it had stay refused.
+/// Enables a client again. The tokens that it had before stay refused.
 pub async fn enable(admin: &Administration<'_>, id: ClientId, actor: &Actor) -> Result<Client, AdminError> {
     set_status(admin, id, Status::Enabled, actor).await
 }
 
-/// Deletes a client with its secrets, if it is of one of the versions `only`, where they are given. Every token that it has is refused.
-/// Takes two people where the configuration says so.
+/// Deletes a client with its secrets, if its version is one of `only`, where they are given. All of its tokens are refused.
+/// Takes two people if the configuration says so.
 pub async fn delete(
     admin: &Administration<'_>,
     id: ClientId,

@@ -1,4 +1,4 @@
-//! What the servers of a store agree on.
+//! Adopting a configuration as what the servers of a store agree on.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::acting::{Attempt, Order};
 use super::{Actor, AdminError, Administration};
 use crate::agreement::{self, Adopted, KEYS_KNOWN_WITHIN, Terms};
 
-/// Lets the servers of the store agree on what the configuration says; `by` says for people who decided that. `None` if
-/// they agree on it already.
+/// Makes the servers of the store agree on the terms of the configuration; `by` names for people who decided that. Returns `None` if
+/// they agree on them already.
 pub async fn adopt(
     admin: &Administration<'_>,
     by: &str,
@@ -19,8 +19,8 @@ pub async fn adopt(
     adopt_as_of(admin, by, actor, Duration::ZERO).await
 }
 
-/// Lets the servers of the store agree likewise, as if every server knew of it already: for servers that all start by the
-/// same command, each with the same configuration.
+/// Makes the servers of the store agree on the terms of the configuration as if every server knew of them already: for servers that
+/// all start by the same command, each with the same configuration.
 pub async fn adopt_as_known(
     admin: &Administration<'_>,
     by: &str,

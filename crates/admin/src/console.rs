@@ -1,8 +1,8 @@
 //! Signing in to the console, and out of it.
 //!
-//! The audit trail says who is signed in: a session is one that a record says was begun, and none says was ended. So every server
-//! of a store knows it at once, and a link is good once: whoever signs in by it adds a record that no other may follow. What a
-//! session is beyond that stands in the browser, sealed.
+//! The audit trail says who is signed in: a session exists if one record says that it began, and none says that it ended. So every server
+//! of a store knows it at once, and a link can be used once: signing in by it adds a record that only one request can add. The rest of
+//! a session is kept in the browser, sealed.
 
 use std::time::Duration;
 
@@ -20,45 +20,45 @@ use zeroize::Zeroizing;
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration, Name};
 
-/// How long a link can be signed in by.
+/// How long somebody can sign in by a link.
 pub const LINK_TTL: Duration = Duration::from_secs(5 * 60);
 
 const SIGN_IN: &str = "console.sign-in";
 const SIGN_OUT: &str = "console.sign-out";
-/// What a link is sealed as.
+/// The purpose for which a link is sealed.
 const LINK: &str = "link";
 
-/// A link that somebody can sign in to the console by, once.
+/// A link by which somebody can sign in to the console once.
 pub struct Link {
-    /// The session that it begins.
+    /// The session that begins with it.
     pub id: SessionId,
-    /// The text that shows who may sign in: the part of the link that is a secret.
+    /// The secret part of the link, which shows who may sign in.
     pub token: Zeroizing<String>,
     /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// Who has signed in to the console, and what they may do there.
+/// Somebody who has signed in to the console, and their roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedIn {
-    /// The session.
+    /// The id of the session.
     pub id: SessionId,
     /// The name of the user.
     pub user: String,
-    /// The roles.
+    /// The scope that gives their roles.
     pub scope: Scope,
-    /// The number of a record before which the session did not exist.
+    /// The number of a record that was written before the session existed.
     pub behind: u64,
 }
 
-/// What stands in a link.
+/// The sealed content of a link.
 #[derive(Serialize, Deserialize)]
 struct Ticket {
     id: SessionId,
     user: String,
     scope: String,
     until: u64,
-    /// The number of a record before which the link did not exist.
+    /// The number of a record that was written before the link existed.
     behind: u64,
 }
 
@@ -90,7 +90,7 @@ pub fn scope_of(roles: &[Role]) -> Scope {
     words.join(" ").parse().expect("the scopes of roles are words of a scope")
 }
 
-/// Signs in by a link, from the place and by the request that `by` names.
+/// Signs in by a link; `by` names the address and the request.
 pub async fn sign_in(admin: &Administration<'_>, token: &str, by: &Actor) -> Result<SignedIn, AdminError> {
     let ticket: Ticket = opened(admin.unlocked.master_keys(), LINK, token).ok_or(AdminError::UnknownLink)?;
     let scope: Scope = ticket.scope.parse().map_err(|_| AdminError::UnknownLink)?;
@@ -99,25 +99,25 @@ pub async fn sign_in(admin: &Administration<'_>, token: &str, by: &Actor) -> Res
     begin(admin, SignedIn { id, user, scope, behind }, Timestamp::from_millis(until), &what, by).await
 }
 
-/// Somebody whom an OpenID provider has named.
+/// Somebody whom an OpenID provider has authenticated.
 pub struct Named {
     /// The session that was drawn for them when they were sent to the provider.
     pub id: SessionId,
-    /// The number of a record before which that was not yet.
+    /// The number of a record that was written before the session existed.
     pub behind: u64,
-    /// Until when they can sign in by what the provider said.
+    /// Until when they can sign in by the provider's answer.
     pub until: Timestamp,
-    /// What the trail calls them.
+    /// Their name in the audit trail.
     pub user: Name,
-    /// What they may do.
+    /// The roles that they have.
     pub roles: Vec<Role>,
-    /// The issuer of the provider.
+    /// The issuer URL of the provider.
     pub issuer: String,
-    /// What the provider knows them by.
+    /// The provider's id for them.
     pub subject: String,
 }
 
-/// Signs in somebody whom the provider has named, once.
+/// Signs in somebody whom the provider has authenticated, once.
 pub async fn sign_in_named(
     admin: &Administration<'_>,
     named: Named,
@@ -129,7 +129,7 @@ pub async fn sign_in_named(
     begin(admin, SignedIn { id, user: user.into(), scope, behind }, until, &what, by).await
 }
 
-/// Records that a session was begun, if none was before under its id.
+/// Records that a session began, unless one with its id began before.
 async fn begin(
     admin: &Administration<'_>,
     session: SignedIn,
@@ -152,7 +152,7 @@ async fn begin(
     admin.act(&console_user(&session.user, by), Order::new(SIGN_IN, object), attempt).await
 }
 
-/// Records that somebody whom the provider has named was not let in: none of their groups has a role.
+/// Records that somebody whom the provider has authenticated was refused: none of their groups has a role.
 pub async fn refuse_named(admin: &Administration<'_>, named: &Named, by: &Actor) -> Result<(), AdminError> {
     let attempt = |attempt: Attempt| async move {
         let Named { issuer, subject, .. } = named;
@@ -163,7 +163,7 @@ pub async fn refuse_named(admin: &Administration<'_>, named: &Named, by: &Actor)
     admin.act(&console_user(named.user.as_str(), by), order, attempt).await
 }
 
-/// Makes the actor of what a user of the console does, from the place and by the request that `by` names.
+/// Makes the actor for a user of the console; `by` names the address and the request.
 pub fn console_user(name: &str, by: &Actor) -> Actor {
     Actor {
         from: by.from.clone(),
@@ -172,14 +172,14 @@ pub fn console_user(name: &str, by: &Actor) -> Actor {
     }
 }
 
-/// Refuses a session that has been ended, on whichever server.
+/// Refuses a session that was ended, on whichever server.
 pub async fn check(admin: &Administration<'_>, session: &SignedIn) -> Result<(), AdminError> {
     let has_ended = is_recorded(admin, Object::ConsoleSession(session.id), SIGN_OUT, None).await?
         || is_recorded(admin, Object::Console, SIGN_OUT, Some(session.behind)).await?;
     if has_ended { Err(AdminError::SessionEnded) } else { Ok(()) }
 }
 
-/// Ends a session.
+/// Ends a session, on every server.
 pub async fn sign_out(
     admin: &Administration<'_>,
     session: SessionId,
@@ -200,7 +200,7 @@ async fn end(admin: &Administration<'_>, object: Object, actor: &Actor) -> Resul
     admin.act(actor, Order::new(SIGN_OUT, object), attempt).await
 }
 
-/// Says whether an act on something is recorded, behind a record.
+/// Says whether an act on an object is recorded after the record with this number.
 async fn is_recorded(
     admin: &Administration<'_>,
     object: Object,
@@ -215,14 +215,14 @@ async fn is_recorded(
     Ok(!admin.store.records(&filter, RecordOrder::OldestFirst, behind, 1).await?.is_empty())
 }
 
-/// Seals something for a browser.
+/// Seals something that a browser keeps, for the purpose `what`.
 pub fn sealed(keys: &MasterKeys, what: &str, content: &impl Serialize) -> Zeroizing<String> {
     let content = Zeroizing::new(serde_json::to_vec(content).expect("texts and numbers serialise"));
     let sealed = keys.first().seal_console(what, &content, &mut rand::rng());
     Zeroizing::new(URL_SAFE_NO_PAD.encode(sealed))
 }
 
-/// Opens what comes back from a browser; `None` if it was not sealed here as what it should be.
+/// Opens what a browser sends back; `None` if it was not sealed here for the purpose `what`.
 pub fn opened<T: DeserializeOwned>(keys: &MasterKeys, what: &str, text: &str) -> Option<T> {
     let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
     serde_json::from_slice(&keys.unseal_console(what, &sealed).ok()?).ok()

@@ -1,4 +1,4 @@
-//! Copying a store to another, on whatever engine, and comparing two.
+//! Copying a store to another one, on any engine, and comparing two stores.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use tollgate_store::{Part, Row, Store, StoreError, Table, Value};
 
 use super::AdminError;
 
-/// How many parts of an export wait for whoever takes them.
+/// How many parts of an export may wait for the import.
 const PARTS: usize = 4;
 
 /// A table that was copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopiedTable {
-    /// The table.
+    /// Which table it is.
     pub table: Table,
     /// The number of its rows.
     pub rows: u64,
@@ -25,7 +25,7 @@ pub struct CopiedTable {
 /// A table of two stores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComparedTable {
-    /// The table.
+    /// Which table it is.
     pub table: Table,
     /// The rows of the first store.
     pub from: TableSummary,
@@ -40,7 +40,7 @@ impl ComparedTable {
     }
 }
 
-/// What a table holds.
+/// A summary of a table's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSummary {
     /// The number of its rows.
@@ -49,8 +49,8 @@ pub struct TableSummary {
     pub digest: String,
 }
 
-/// Copies all that a store holds to another, which must be empty. Neither needs the master key: what it protects is
-/// copied as it is. Servers must not run meanwhile: the copy shows one moment.
+/// Copies everything in a store to another one, which must be empty. Neither needs the master key: what it protects is
+/// copied as it is. Servers must not run meanwhile: the copy has the state of one point in time.
 pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Vec<CopiedTable>, AdminError> {
     check_source(from).await?;
     let mut summary = Summary::default();
@@ -63,7 +63,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Vec<CopiedTable>, 
                 break;
             }
         }
-        // Otherwise the export would go on for nobody, and the import would wait for more.
+        // Otherwise the export would go on without a receiver, and the import would wait for more.
         drop((parts, passed));
     };
     let (exported, imported, ()) = tokio::join!(from.export(exported), to.import(received), pass);
@@ -74,7 +74,7 @@ pub async fn copy(from: &dyn Store, to: &dyn Store) -> Result<Vec<CopiedTable>, 
     Ok(Table::ALL.into_iter().map(|table| CopiedTable { table, rows: summary.rows(table) }).collect())
 }
 
-/// Compares all that two stores hold, table by table.
+/// Compares everything in two stores, table by table.
 pub async fn compare(from: &dyn Store, to: &dyn Store) -> Result<Vec<ComparedTable>, AdminError> {
     check_source(from).await?;
     let (here, there) = (summarise(from).await?, summarise(to).await?);
@@ -82,8 +82,8 @@ pub async fn compare(from: &dyn Store, to: &dyn Store) -> Result<Vec<ComparedTab
     Ok(Table::ALL.into_iter().map(compared).collect())
 }
 
-/// Refuses a store that holds no installation: nothing can be copied from it, or compared with it. And one to which a newer program
-/// has added what would be left out.
+/// Refuses a store without an installation, which can't be copied or compared. Also refuses one to which a newer program
+/// has added data that would be left out.
 pub async fn check_source(store: &dyn Store) -> Result<(), AdminError> {
     store.schema().await?.check_whole()?;
     store.installation().await?.map(drop).ok_or(AdminError::NoInstallation)
@@ -101,7 +101,7 @@ async fn summarise(store: &dyn Store) -> Result<Summary, StoreError> {
     exported.map(|()| summary)
 }
 
-/// How many rows there are of each table, and their SHA-256 in their order.
+/// The number of rows of each table, and the SHA-256 of the rows in their order.
 #[derive(Default)]
 struct Summary(BTreeMap<Table, (u64, Sha256)>);
 
@@ -125,7 +125,7 @@ impl Summary {
     }
 }
 
-/// Adds a row, so that no two rows add the same: each value with its kind and its length.
+/// Adds a row to the digest, each value with its kind and its length, so that different rows are never digested alike.
 fn digest_row(digest: &mut Sha256, row: &Row) {
     let mut add = |kind: u8, bytes: &[u8]| {
         digest.update([kind]);

@@ -1,4 +1,4 @@
-//! Creating something, once however often it is asked for: what is created, the answer to it and its record are one
+//! Creating something exactly once, however often it is asked for: the object, the answer and the record are written in one
 //! transaction.
 
 use rand::Rng;
@@ -11,13 +11,13 @@ use super::{AdminError, Administration};
 
 /// Something that can be created.
 pub trait New: Sync {
-    /// What whoever creates it is shown.
+    /// The result that the creator is shown.
     type Created: Send + Sync;
 
-    /// What is asked for.
+    /// Returns the order to create it.
     fn order(&self) -> Order;
 
-    /// Draws it at `now`, or says why it can't be created.
+    /// Draws the object at `now`, or says why it can't be created.
     fn draft(
         &self,
         admin: &Administration<'_>,
@@ -25,48 +25,48 @@ pub trait New: Sync {
     ) -> impl Future<Output = Result<Draft<Self::Created>, AdminError>> + Send;
 }
 
-/// Something that is not created yet.
+/// An object that is not created yet.
 pub struct Draft<T> {
-    /// What is to be created.
+    /// The object to create.
     pub creation: Creation,
-    /// The merchant that it is of.
+    /// The merchant that it belongs to.
     pub merchant: Option<MerchantId>,
-    /// What the audit trail says of it.
+    /// The description in the audit trail.
     pub recorded: Value,
-    /// What whoever creates it is shown.
+    /// The result that the creator is shown.
     pub created: T,
 }
 
-/// A request that may come again.
+/// A request that may be repeated.
 pub struct Request {
-    /// Its idempotency key, and where it counts.
+    /// Its idempotency key, and where that is unique.
     pub scope: IdempotencyScope,
-    /// What tells it from another request: all of its content.
+    /// All of its content, which tells it from another request.
     pub content: Vec<u8>,
-    /// Its idempotency key counts for that long from when it was taken.
+    /// The time from which its idempotency key counts.
     pub clock: RequestClock,
 }
 
 /// The time of a server that takes idempotency keys.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestClock {
-    /// How far time has come, whatever the clock is set to.
+    /// The present time, unaffected by changes of the clock.
     pub steady_now: Timestamp,
-    /// The time that has passed for certain.
+    /// A time that has certainly passed.
     pub passed: Timestamp,
 }
 
 /// The answer to a request. It may show a secret.
 pub struct Given {
-    /// Its status.
+    /// The HTTP status.
     pub status: u16,
-    /// Its body.
+    /// The body, as JSON.
     pub body: Vec<u8>,
-    /// Whether it was given before.
+    /// Whether it is a repeat of an earlier answer.
     pub replayed: bool,
 }
 
-/// Creates something.
+/// Creates something, and returns the result for its creator.
 pub async fn create<N: New>(
     admin: &Administration<'_>,
     new: &N,
@@ -90,8 +90,8 @@ pub async fn create<N: New>(
     admin.act(actor, new.order(), attempt).await
 }
 
-/// Creates something, or returns the answer that was given when it was asked for with the same key before. The answer is
-/// sealed while it is kept: it may show a secret.
+/// Creates something, or returns the answer to an earlier request with the same key. The answer is sealed while it is kept: it may
+/// contain a secret.
 pub async fn create_once<N: New>(
     admin: &Administration<'_>,
     new: &N,
@@ -103,7 +103,7 @@ pub async fn create_once<N: New>(
     let mut owner = [0; 16];
     rand::rng().fill_bytes(&mut owner);
     let until = clock.steady_now.after(admin.config.idempotency.lease);
-    // Keyed, because it stays in the store, and the content may have a secret that somebody could guess.
+    // The hash is keyed, because it stays in the store, and the content may have a secret that could be guessed.
     let hash = admin.unlocked.hasher().hash(OF_REQUESTS, &content);
     let lease = Lease { scope, fingerprint: *hash.as_bytes(), owner, until };
     match admin.store.begin(&lease, clock.passed).await.map_err(AdminError::KeyNotKept)? {
@@ -122,10 +122,10 @@ pub async fn create_once<N: New>(
     }
 }
 
-/// Stands for the client where a request is hashed: no client has it, so no secret's hash is that of a request.
+/// The client id under which requests are hashed: no client has it, so no secret's hash equals a request's.
 const OF_REQUESTS: ClientId = ClientId::from_bytes([0xff; 16]);
 
-/// Says whether a key is taken, so that a request that can't be read was not the one that took it.
+/// Says whether a key is taken: a request that can't be read is then not the one that took it.
 pub async fn is_taken(
     admin: &Administration<'_>,
     scope: &IdempotencyScope,
@@ -155,14 +155,14 @@ async fn first<N: New>(
         match admin.store.complete_creation(lease, &kept, &creation, now, &act).await? {
             Completed::Created => Ok(Given { status, body, replayed: false }),
             Completed::Refused => Err(refused(&creation)),
-            // This took longer than the lease, and a repeat has taken the key over.
+            // This took longer than the lease, and a repeat has taken over the key.
             Completed::LeaseLost => Err(AdminError::InProgress),
         }
     };
     admin.act(actor, new.order(), attempt).await
 }
 
-/// Gives the key back where nothing was created. What may have been created may have its answer.
+/// Frees the key if nothing was created. If something may have been created, its answer may be kept.
 async fn free_if_failed(admin: &Administration<'_>, lease: &Lease, outcome: &Result<Given, AdminError>) {
     let is_settled = matches!(
         outcome,
@@ -177,7 +177,7 @@ async fn free_if_failed(admin: &Administration<'_>, lease: &Lease, outcome: &Res
     }
 }
 
-/// Why something was not created.
+/// Returns the error for an object that was not created.
 fn refused(creation: &Creation) -> AdminError {
     match creation {
         Creation::Merchant(merchant) => AdminError::UnknownMerchant(merchant.id),
@@ -189,7 +189,7 @@ fn refused(creation: &Creation) -> AdminError {
     }
 }
 
-/// What tells a sealed answer from others, so that rows can't be exchanged.
+/// Returns the bytes that bind a sealed answer to its key, so that rows can't be exchanged.
 fn identity(scope: &IdempotencyScope) -> Vec<u8> {
     let IdempotencyScope { merchant_id, environment, route, key } = scope;
     [

@@ -1,7 +1,7 @@
-//! The ids of what was deleted.
+//! The ids of deleted merchants and clients.
 //!
-//! What deletes a merchant or a client refuses every token under its id for as long as one may live, those of a later one with the
-//! same id among them. So nobody can have the id until then.
+//! Deleting a merchant or a client refuses every token under its id for as long as one may live. That includes the tokens of a later
+//! merchant or client with the same id, so the id can't be used again until then.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use tollgate_core::{ClientId, MerchantId, Revoked, Timestamp};
 
 use super::{AdminError, Administration};
 
-/// The ids under which tokens are refused. Those that nothing has were deleted.
+/// The ids under which tokens are refused. If no merchant or client has such an id, it was deleted.
 #[derive(Debug, Clone, Default)]
 pub struct Deleted {
     merchants: HashSet<MerchantId>,
@@ -17,17 +17,17 @@ pub struct Deleted {
 }
 
 impl Deleted {
-    /// Reads which there are at a time of the store.
+    /// Reads the ids as of a time by the store's clock.
     pub(crate) async fn at(admin: &Administration<'_>, now: Timestamp) -> Result<Self, AdminError> {
         Ok(admin.store.revocations(now).await?.into_iter().map(|revocation| revocation.subject).collect())
     }
 
-    /// Refuses the id of a merchant that is not here, if it was deleted.
+    /// Refuses the id of a merchant that doesn't exist, if it was deleted.
     pub(crate) fn check_merchant(&self, id: MerchantId) -> Result<(), AdminError> {
         if self.merchants.contains(&id) { Err(AdminError::MerchantDeleted(id)) } else { Ok(()) }
     }
 
-    /// Refuses the id of a client that is not here, likewise.
+    /// Refuses the id of a client that doesn't exist, if it was deleted.
     pub(crate) fn check_client(&self, id: ClientId) -> Result<(), AdminError> {
         if self.clients.contains(&id) { Err(AdminError::ClientDeleted(id)) } else { Ok(()) }
     }

@@ -17,7 +17,7 @@ pub enum AdminError {
     /// The client has no secret with this id.
     #[error("client {client} has no secret {secret}")]
     UnknownSecret {
-        /// The client.
+        /// The client that was named.
         client: ClientId,
         /// The secret that it does not have.
         secret: SecretId,
@@ -33,7 +33,7 @@ pub enum AdminError {
     /// A merchant has this id already.
     #[error("there is a merchant {0} already")]
     MerchantExists(MerchantId),
-    /// A merchant with this id was deleted, and tokens of its clients may be about.
+    /// A merchant with this id was deleted, and its clients may still have tokens.
     #[error(
         "a merchant {0} was deleted not long ago: tokens under this id are refused for now, so choose another id"
     )]
@@ -41,7 +41,7 @@ pub enum AdminError {
     /// A client has this id already.
     #[error("there is a client {0} already")]
     ClientExists(ClientId),
-    /// A client with this id was deleted, and tokens of it may be about.
+    /// A client with this id was deleted, and may still have tokens.
     #[error(
         "a client {0} was deleted not long ago: tokens under this id are refused for now, so choose another id"
     )]
@@ -49,24 +49,24 @@ pub enum AdminError {
     /// No client can have this id.
     #[error("no client can have the id {0}, which stands for none: choose another one")]
     ReservedId(ClientId),
-    /// It has been changed since it was read.
+    /// The object has been changed since it was read.
     #[error("it has been changed since you read it: read it again")]
     Changed,
-    /// Somebody would give a right that they don't have.
+    /// Somebody tried to give a right that they don't have.
     #[error("only an operator with {0} can give it, or change a client that has it")]
     BeyondAuthority(String),
-    /// Somebody would lock themselves out.
+    /// Somebody tried to lock themselves out.
     #[error("an operator's client can't do this to itself: let another one do it")]
     Oneself,
-    /// It takes two people, and one has asked for it now.
+    /// The act takes two people, and the first has asked for it now.
     #[error(
         "it takes two people: it is done when another one asks for the same within {within} of the first"
     )]
     SecondPerson {
-        /// How long, as a duration is written.
+        /// The time in which the second must ask, as a duration is written.
         within: String,
     },
-    /// An operator would make an operator, where acts take two of them.
+    /// An operator tried to make an operator, but acts take two people.
     #[error(
         "where acts take two people, operators are made with the master key only: use the command line on the store"
     )]
@@ -74,9 +74,9 @@ pub enum AdminError {
     /// A lifetime of a client's tokens is too long, zero, or not in whole seconds.
     #[error("{field} must be whole seconds from 1s to {longest}, the configured lifetime")]
     Lifetime {
-        /// Which one.
+        /// The setting that has the lifetime.
         field: &'static str,
-        /// The longest, as a duration is written.
+        /// The longest lifetime that is allowed, as a duration is written.
         longest: String,
     },
     /// A link to sign in by was not made for this installation, or is cut short.
@@ -85,7 +85,7 @@ pub enum AdminError {
     /// A link to sign in by is too old.
     #[error("this link has expired")]
     ExpiredLink,
-    /// Somebody has signed in by this link before.
+    /// Somebody has already signed in by this link.
     #[error("this link was used before")]
     UsedLink,
     /// A session of the console has ended.
@@ -100,7 +100,7 @@ pub enum AdminError {
     /// The first request with an idempotency key has not finished.
     #[error("the first request with this idempotency key is in progress")]
     InProgress,
-    /// An answer was sealed by a master key that is not there any more.
+    /// An answer was sealed by a master key that is no longer given.
     #[error("the answer that was given before is sealed by another master key")]
     SealedAnswer,
     /// The store to copy from holds no installation.
@@ -109,10 +109,10 @@ pub enum AdminError {
     /// The store to copy to is not empty.
     #[error("the store to copy to holds something already")]
     TargetNotEmpty,
-    /// The master key is another, or something that it has sealed does not open, or no signing key can be made.
+    /// The master key doesn't fit, a sealed key does not open, or a signing key can't be generated.
     #[error(transparent)]
     Open(OpenError),
-    /// The store failed.
+    /// The store failed, or refused a change.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -136,9 +136,9 @@ impl AdminError {
             | Self::Oneself
             | Self::MakesOperators
             | Self::Lifetime { .. } => true,
-            // That it was asked for is recorded.
+            // The request for the second person is recorded.
             Self::SecondPerson { .. }
-            // Anybody can try, so what is noted of these is bounded.
+            // Anybody can try these, so the number of their records must be bounded.
             | Self::UnknownLink
             | Self::ExpiredLink
             | Self::UsedLink

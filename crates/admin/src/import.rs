@@ -1,7 +1,7 @@
-//! Clients of another authority, and what becomes of each here.
+//! Plans the import of another authority's clients.
 //!
-//! A plan is made of what was there and of what is here, and changes nothing. A client that was imported is known by its id, or, where
-//! that was no UUID and it has another one here, by the labels that it got: the next plan leaves it as it is.
+//! A plan is made from the old clients and the existing ones, and changes nothing. A client that was imported is recognized by its
+//! id, or, if its old id was not a UUID and it has another one here, by the labels that it got: the next plan leaves it as it is.
 
 #[cfg(test)]
 mod tests;
@@ -17,16 +17,16 @@ use super::imported::ImportedSecrets;
 use super::merchants::NewMerchant;
 use super::{Deleted, Name};
 
-/// The label that says from where a client was imported.
+/// The label that says where a client was imported from.
 pub const SOURCE: &str = "imported-from";
-/// The label that says which id it had there.
+/// The label that has the client's id there.
 pub const ID: &str = "imported-id";
 
-/// The words that are taken as they are.
+/// The words of a scope that are kept as they are.
 const TAKEN: [&str; 2] = ["payments:read", "payments:write"];
 
-/// Words that choose what an identity token says of a person, or what else is issued beside it (OpenID Connect Core §5.4, §11, and those
-/// that Keycloak makes in every realm). They allow nothing, and are dropped.
+/// Words that choose what an identity token says of a person, or what else is issued beside it (OpenID Connect Core §5.4, §11, and
+/// the words that Keycloak creates in every realm). They allow nothing, and are dropped.
 const WITHOUT_RIGHTS: [&str; 16] = [
     "acr",
     "address",
@@ -51,56 +51,57 @@ const WITHOUT_RIGHTS: [&str; 16] = [
 pub struct OldClient {
     /// The id that it has there.
     pub id: String,
-    /// Its name.
+    /// Its name, for people.
     pub name: Name,
-    /// The words of its scope.
+    /// The words of its scope there.
     pub scope: Vec<String>,
-    /// Its merchant, by id or by name, if that is said.
+    /// Its merchant, by id or by name, if it is known.
     pub merchant: Option<String>,
-    /// Its environment, if that is said.
+    /// Its environment, if it is known.
     pub environment: Option<Environment>,
-    /// Its secrets.
+    /// The secrets that it uses there.
     pub secrets: ImportedSecrets,
 }
 
 /// How clients are imported.
 #[derive(Debug)]
 pub struct Rules {
-    /// From what.
+    /// The name of the software that the clients come from.
     pub source: &'static str,
     /// The merchant of every client.
     pub merchant: Option<MerchantId>,
-    /// Whether a merchant that there is not is created.
+    /// Whether a merchant that doesn't exist is created.
     pub create_merchants: bool,
-    /// The scope of every client, in place of its own.
+    /// The scope of every client, instead of its own.
     pub scope: Option<Scope>,
-    /// What words of its own scope become.
+    /// The scopes that replace words of a client's own scope.
     pub words: BTreeMap<String, Scope>,
-    /// The environment of clients of which none is said.
+    /// The environment of clients whose environment isn't known.
     pub environment: Option<Environment>,
 }
 
-/// What becomes of a client.
+/// The outcome of the import for a client.
 #[derive(Debug)]
 pub enum Fate {
-    /// It becomes this client.
+    /// It is created as this client.
     Create(Box<NewClient>),
-    /// It became the client with this id before, of this merchant.
+    /// It was imported before, as the client with this id and of this merchant.
     Exists(ClientId, Option<MerchantId>),
-    /// It becomes none, for this reason.
+    /// It isn't imported, for this reason.
     LeftOut(String),
 }
 
-/// What is to be done.
+/// The steps of an import.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// The merchants that are created before.
+    /// The merchants that are created first.
     pub merchants: Vec<NewMerchant>,
-    /// What becomes of each client, in their order.
+    /// The outcome for each client, in the clients' order.
     pub fates: Vec<Fate>,
 }
 
-/// Makes the plan. `fits` says of a client whether it could be created. What somebody must decide first is returned together.
+/// Makes the plan. `fits` says of a client whether it could be created. All questions that somebody must decide first are returned
+/// together.
 pub fn plan(
     old: Vec<OldClient>,
     rules: &Rules,
@@ -177,7 +178,7 @@ impl Planning<'_> {
             }
         };
         Fate::Create(Box::new(NewClient {
-            // An id that anybody could compute from the old one would let them ask whether there is such a client.
+            // If anybody could compute the new id from the old one, they could ask whether there is such a client.
             id: Some(old.id.parse().unwrap_or_else(|_| ClientId::random(&mut rand::rng()))),
             merchant_id: Some(merchant_id),
             name: old.name,
@@ -190,7 +191,7 @@ impl Planning<'_> {
         }))
     }
 
-    /// Translates a scope; `None` if nothing is left of it. What nobody has said anything of is an obstacle.
+    /// Translates a scope; `None` if nothing is left of it. A word that nobody has decided about is an obstacle.
     fn scope(&mut self, words: &[String]) -> Option<Scope> {
         let mut taken: Vec<&str> = Vec::new();
         for word in words {
@@ -217,9 +218,9 @@ fn nothing_left(words: &[String]) -> String {
     }
 }
 
-/// The clients that are here.
+/// The clients that exist in the store.
 struct Existing<'a> {
-    /// Those of which merchants.
+    /// The merchant of each client.
     merchants: HashMap<ClientId, Option<MerchantId>>,
     imported: HashMap<&'a str, ClientId>,
 }
@@ -235,7 +236,7 @@ impl<'a> Existing<'a> {
         Self { merchants: merchants.collect(), imported: imported.collect() }
     }
 
-    /// Finds the client that an id became, and its merchant.
+    /// Finds the client that an old id has become, and its merchant.
     fn find(&self, old: &str) -> Option<(ClientId, Option<MerchantId>)> {
         let same = old.parse().ok().filter(|id| self.merchants.contains_key(id));
         let id = same.or_else(|| self.imported.get(old).copied())?;
@@ -243,7 +244,7 @@ impl<'a> Existing<'a> {
     }
 }
 
-/// The merchants that are here, and those that are to be.
+/// The merchants that exist, and those that will be created.
 struct Merchants<'a> {
     ids: HashSet<MerchantId>,
     deleted: &'a Deleted,
@@ -292,7 +293,7 @@ impl<'a> Merchants<'a> {
         }
     }
 
-    /// Says that a merchant was deleted, or what else is to be said of one that is not here.
+    /// Says that a merchant was deleted, or else what `unknown` returns about a merchant that doesn't exist.
     fn deleted_or(&self, id: MerchantId, unknown: impl Fn() -> String) -> String {
         let check = self.deleted.check_merchant(id);
         check.err().map_or_else(unknown, |_| {

@@ -11,23 +11,23 @@ use tollgate_store::{Actor, Object, Secret};
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};
 
-/// The most secrets that a new client brings along: the one it has, and the one that is to follow it. A wrong secret costs a slow hash for
-/// each of them.
+/// The most secrets that a new client brings along: its present one, and the one that will follow it. Checking a wrong secret costs
+/// a slow hash for each of them.
 pub const MOST: usize = 2;
 
-/// A secret that a new client has been given elsewhere.
+/// A secret that a new client already uses elsewhere.
 pub enum ImportedSecret {
-    /// The secret itself.
+    /// The secret itself, in plain text.
     Known(GivenSecret),
-    /// Its slow hash alone. The first time that it is used it is hashed anew.
+    /// Only the secret's slow hash. It is replaced by a keyed hash when the secret is first used.
     Hashed(ForeignHash),
 }
 
-/// The secrets that a new client has been given elsewhere; none, and one is drawn.
+/// The secrets that a new client already uses elsewhere; if there are none, one is drawn.
 pub type ImportedSecrets = Arc<[ImportedSecret]>;
 
 impl ImportedSecret {
-    /// Returns what is kept of it.
+    /// Returns the secret as the store keeps it.
     pub(super) fn kept(&self, hasher: &SecretHasher, client: ClientId, now: Timestamp) -> Secret {
         let (hash, slow_hash) = match self {
             Self::Known(secret) => (hasher.hash(client, secret.expose_secret().as_bytes()), None),
@@ -38,7 +38,7 @@ impl ImportedSecret {
     }
 }
 
-/// What it is stays unsaid.
+/// Shows the kind of secret, but not its value.
 impl fmt::Debug for ImportedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,13 +48,13 @@ impl fmt::Debug for ImportedSecret {
     }
 }
 
-/// How a secret is hashed, as it is shown.
+/// Returns how a secret is hashed, as it is shown to people.
 pub fn hashed_by(secret: &Secret) -> &'static str {
     secret.slow_hash.as_ref().map_or("hmac-sha256", tollgate_keys::SlowHash::name)
 }
 
-/// Keeps the keyed hash of an imported secret in place of the slow one. `false` if it has been done, or the secret is gone: then nothing is
-/// recorded.
+/// Replaces the slow hash of an imported secret by its keyed hash. Returns `false` if that was done before, or the secret is gone:
+/// then nothing is recorded.
 pub async fn rehash(
     admin: &Administration<'_>,
     client: ClientId,

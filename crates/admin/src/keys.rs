@@ -1,4 +1,4 @@
-//! The signing keys.
+//! Listing, adding and replacing signing keys.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::agreement::KEYS_KNOWN_WITHIN;
 use crate::key_times::{KEY_SET_KEPT, newest, next_activation, others_retire_at};
 use crate::opening::NewKey;
 
-/// A signing key and where it stands.
+/// A signing key with its phase.
 pub struct ListedKey {
-    /// The key, sealed.
+    /// The key with its material sealed.
     pub key: SealedKey,
-    /// Its phase.
+    /// Its phase; `None` if it is not on the signing ring.
     pub phase: Option<Phase>,
     /// When it leaves this phase; `None` if nobody knows yet. A retired key is deleted then.
     pub advances_at: Option<Timestamp>,
@@ -26,11 +26,11 @@ pub struct ListedKey {
 /// A signing key that was added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddedKey {
-    /// Its id.
+    /// The id of the new key.
     pub id: KeyId,
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: Algorithm,
-    /// From when on it signs.
+    /// When it starts to sign.
     pub activates_at: Timestamp,
     /// When the other keys of its algorithm retire, if there are any.
     pub others_retire_at: Option<Timestamp>,
@@ -61,7 +61,7 @@ pub async fn create(
     algorithm: Algorithm,
     actor: &Actor,
 ) -> Result<AddedKey, AdminError> {
-    // Before its turn: an RSA key takes seconds.
+    // Generated before its turn: an RSA key takes seconds.
     let now = admin.now().await?;
     let key = &new_key(admin, algorithm, now, now).await?;
     let attempt = |attempt: Attempt| async move {
@@ -76,7 +76,7 @@ pub async fn create(
 }
 
 /// Adds a signing key of an algorithm, which signs once every server and every verifier elsewhere can know it. The others
-/// retire when no token of theirs is left: no valid token is refused.
+/// retire once all of their tokens have expired: no valid token is refused.
 pub async fn rotate(
     admin: &Administration<'_>,
     algorithm: Algorithm,
@@ -98,20 +98,20 @@ pub async fn rotate(
 }
 
 /// Replaces the signing keys of an algorithm that are in the wrong hands: the new one signs at once, and every token of the
-/// others is refused from now on. Takes two people where the configuration says so.
+/// others is refused from now on. Takes two people if the configuration says so.
 pub async fn replace_compromised(
     admin: &Administration<'_>,
     algorithm: Algorithm,
     actor: &Actor,
 ) -> Result<AddedKey, AdminError> {
     second::ask(admin, Order::new("key.replace-compromised", Object::Algorithm(algorithm)), actor).await?;
-    // Only now: an RSA key takes seconds.
+    // Read only now: generating an RSA key takes seconds.
     let now = admin.now().await?;
     let key = &new_key(admin, algorithm, now, now).await?;
     let attempt = |attempt: Attempt| async move {
         let keys = Object::Algorithm(algorithm);
         let asked = second::check(admin, &attempt, &keys).await?;
-        // What was asked for is of the algorithm, and that it was done must be found there.
+        // The request was made for one algorithm, and its completion must be recorded for the same object.
         let done = asked.map(|asked| Draft {
             after: Some(asked.recorded().to_string()),
             ..attempt.also(attempt.what(), keys)
@@ -150,7 +150,7 @@ pub async fn replace_all_compromised(
     for algorithm in chosen(admin, algorithm).await? {
         match replace_compromised(admin, algorithm, actor).await {
             Ok(key) => added.push(key),
-            // Another person can then ask for all of them.
+            // A second person can then ask for all of them.
             Err(error @ AdminError::SecondPerson { .. }) => asked = Some(error),
             Err(error) => return Err(error),
         }
@@ -168,7 +168,7 @@ async fn chosen(
     }
 }
 
-/// The algorithms that have a signing key, or are configured.
+/// Returns the algorithms that have a signing key, or are configured.
 pub async fn algorithms(admin: &Administration<'_>) -> Result<Vec<Algorithm>, AdminError> {
     let keys = admin.store.signing_keys().await?;
     let configured = admin.config.algorithms();
@@ -185,7 +185,7 @@ pub async fn public_keys(admin: &Administration<'_>) -> Result<Vec<(KeyId, Publi
     Ok(ring.public_keys(now).map(|(id, key)| (id, key.clone())).collect())
 }
 
-/// How soon whoever verifies tokens of an algorithm knows a new key.
+/// Returns how soon verifiers of an algorithm's tokens know a new key.
 fn known_within(algorithm: Algorithm) -> Duration {
     if algorithm.is_asymmetric() { KEYS_KNOWN_WITHIN + KEY_SET_KEPT } else { KEYS_KNOWN_WITHIN }
 }
@@ -211,7 +211,7 @@ fn advances_at(
     match phase {
         Phase::Next => Some(key.activates_at),
         Phase::Active => {
-            // A key that retires before it ever signs follows nobody.
+            // A key that retires before it ever signs replaces no other.
             let will_sign = |other: &&SealedKey| {
                 other.algorithm == key.algorithm
                     && other.activates_at > now

@@ -1,9 +1,8 @@
-//! What administrators do: one function for each act, in one module for each subject.
+//! The acts of administration: one function for each act, in one module for each subject.
 //!
-//! The command line, the HTTP API and the console call them, and a server does for what it does by itself: a store and a master key
-//! are enough, and nothing is served. Each function that changes something takes the [`Actor`], who stands in the
-//! record of the audit trail that is written with the change, or with the refusal of it. None of them prints, asks or ends the
-//! process.
+//! The command line, the HTTP API and the console call these functions, and so does a server for what it does by itself: a store and
+//! a master key are enough, and nothing is served. Each function that changes something takes the [`Actor`], who is named in the
+//! record of the audit trail that is written with the change, or with its refusal. None of them prints, asks or ends the process.
 
 mod acting;
 mod agreement;
@@ -56,21 +55,21 @@ pub use process::{Process, machine, this_server, unix_user, whoever_runs_this};
 pub use tollgate_store::Actor;
 pub use trail::AuditTrail;
 
-/// The installation that is administered.
+/// The installation that is administered, and by what right.
 #[derive(Clone, Copy)]
 pub struct Administration<'a> {
-    /// Its store.
+    /// The store that holds the installation.
     pub store: &'a dyn Store,
     /// The master keys, and what they have opened.
     pub unlocked: &'a Unlocked,
-    /// Its configuration.
+    /// The server's configuration.
     pub config: &'a Config,
-    /// By what right it is administered.
+    /// The right by which it is administered.
     pub authority: Authority<'a>,
 }
 
 impl Administration<'_> {
-    /// Refuses to give a role to somebody if whoever administers may not.
+    /// Refuses to give somebody a role if the administrator may not give it.
     fn check_gives(&self, scope: &Scope) -> Result<(), AdminError> {
         self.authority.check_gives(scope)?;
         if self.config.admin.second_person_within.is_some() {
@@ -79,15 +78,15 @@ impl Administration<'_> {
         Ok(())
     }
 
-    /// Returns the time by the store's clock, which no clock of another machine decides. A clock that is behind what has
-    /// certainly passed is wrong.
+    /// Returns the time by the store's clock, which doesn't depend on the clock of another machine. If that clock is behind a time
+    /// that has certainly passed, it is wrong.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
         let passed = self.store.time_passed().await?.map(|passed| passed.until);
         Ok(self.store.now().await?.max(passed.unwrap_or(Timestamp::from_millis(0))))
     }
 }
 
-/// Refuses to change what is of none of the versions that it may be of. Returns the one that it must still be of when it is
+/// Refuses a change unless the object has one of the versions `only`. Returns the version that it must still have when it is
 /// changed.
 fn check_version(only: Option<&[Version]>, found: Version) -> Result<Option<Version>, AdminError> {
     match only {
@@ -97,8 +96,8 @@ fn check_version(only: Option<&[Version]>, found: Version) -> Result<Option<Vers
     }
 }
 
-/// Waits, if something disabled is to be enabled, until every server in touch with the store has read that it was
-/// disabled. A server that had heard of neither would issue tokens of before, which the others refuse.
+/// Waits, if a disabled object is to be enabled, until every server in touch with the store has read that it was
+/// disabled. A server that had heard of neither change would issue tokens of the old generation, which the others refuse.
 async fn wait_if_enabled_again(found: Status, wanted: Status) {
     const READ_WITHIN: Duration = Duration::from_secs(1);
     if (found, wanted) == (Status::Disabled, Status::Enabled) {

@@ -9,8 +9,8 @@ use super::acting::{Attempt, Order};
 use super::clients::{CreatedClient, NewClient, check, drawn, is_reserved};
 use super::{AdminError, Administration, Deleted};
 
-/// Draws the ids and the secrets of clients, which are not created yet: whoever creates them can keep the secrets first, so that
-/// no client is there whose secret nobody has.
+/// Draws the ids and the secrets of clients, which are not created yet: the caller can save the secrets first, so that
+/// no client exists whose secret nobody has.
 pub fn draw(admin: &Administration<'_>, new: &[NewClient]) -> Vec<CreatedClient> {
     let drawn = new.iter().map(|new| {
         let id = new.id.unwrap_or_else(|| ClientId::random(&mut rand::rng()));
@@ -51,7 +51,7 @@ fn created_at(client: &Client, now: Timestamp) -> Client {
     Client { created_at: now, secrets: secrets.collect(), ..client.clone() }
 }
 
-/// Refuses what would be refused if they were created one by one.
+/// Refuses clients that would be refused if they were created one by one.
 async fn check_all(admin: &Administration<'_>, clients: &[Client], now: Timestamp) -> Result<(), AdminError> {
     for Client { scope, audiences, terms, .. } in clients {
         check(admin, scope, audiences, terms)?;
@@ -71,7 +71,7 @@ async fn check_all(admin: &Administration<'_>, clients: &[Client], now: Timestam
     ids.iter().try_for_each(|id| deleted.check_client(*id))
 }
 
-/// Finds the merchant that there is not, for whose sake none was created.
+/// Finds the missing merchant because of which no client was created.
 async fn without_merchant(admin: &Administration<'_>, clients: &[Client]) -> Result<AdminError, AdminError> {
     let merchants: BTreeSet<_> = clients.iter().filter_map(|client| client.merchant_id).collect();
     for id in merchants {
@@ -79,6 +79,6 @@ async fn without_merchant(admin: &Administration<'_>, clients: &[Client]) -> Res
             return Ok(AdminError::UnknownMerchant(id));
         }
     }
-    // It has come meanwhile: whoever asks again succeeds.
+    // The merchant was created meanwhile: asking again succeeds.
     Ok(AdminError::Changed)
 }

@@ -1,4 +1,4 @@
-//! Merchants.
+//! Creating, finding, changing and deleting merchants.
 
 use tollgate_core::{MerchantId, Timestamp};
 use tollgate_store::{Actor, Client, Creation, Draft as Record, Merchant, Object, Status, Version};
@@ -14,9 +14,9 @@ use super::{
 /// A merchant that is to be created.
 #[derive(Debug, Clone)]
 pub struct NewMerchant {
-    /// Its id; `None` draws one.
+    /// Its id; `None` to draw one.
     pub id: Option<MerchantId>,
-    /// Its name.
+    /// Its name, for people.
     pub name: Name,
 }
 
@@ -62,12 +62,12 @@ impl New for Identified {
     }
 }
 
-/// Which merchants are listed.
+/// Selects the merchants of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MerchantFilter {
-    /// Those whose name has this in it, in whatever case.
+    /// Only merchants whose name contains this text, in upper or lower case.
     pub name: Option<String>,
-    /// Those of this status.
+    /// Only merchants of this status.
     pub status: Option<Status>,
 }
 
@@ -78,12 +78,12 @@ impl MerchantFilter {
     }
 }
 
-/// Says whether a name has a text in it, in whatever case.
+/// Says whether a name contains a text, in upper or lower case.
 pub(super) fn has(name: &str, text: &str) -> bool {
     name.to_lowercase().contains(&text.to_lowercase())
 }
 
-/// Creates a merchant.
+/// Creates a merchant, without clients.
 pub async fn create(
     admin: &Administration<'_>,
     new: NewMerchant,
@@ -92,7 +92,7 @@ pub async fn create(
     creation::create(admin, &Identified::from(new), actor).await
 }
 
-/// Returns a merchant.
+/// Returns a merchant, or an error if there is none with this id.
 pub async fn find(admin: &Administration<'_>, id: MerchantId) -> Result<Merchant, AdminError> {
     admin.store.merchant(id).await?.ok_or(AdminError::UnknownMerchant(id))
 }
@@ -121,7 +121,7 @@ pub async fn search(
     Ok(reading.end())
 }
 
-/// Disables a merchant: every client of it is refused, and every token that they have.
+/// Disables a merchant: its clients are refused, and so are all of their tokens.
 pub async fn disable(
     admin: &Administration<'_>,
     id: MerchantId,
@@ -130,7 +130,7 @@ pub async fn disable(
     set_status(admin, id, Status::Disabled, actor).await
 }
 
-/// Enables a merchant again. The tokens that its clients had stay refused.
+/// Enables a merchant again. The tokens that its clients had before stay refused.
 pub async fn enable(
     admin: &Administration<'_>,
     id: MerchantId,
@@ -139,7 +139,7 @@ pub async fn enable(
     set_status(admin, id, Status::Enabled, actor).await
 }
 
-/// Gives a merchant another name, if it is of one of the versions `only`, where they are given.
+/// Renames a merchant, if its version is one of `only`, where they are given.
 pub async fn rename(
     admin: &Administration<'_>,
     id: MerchantId,
@@ -159,8 +159,8 @@ pub async fn rename(
     admin.act(actor, Order::new("merchant.rename", Object::Merchant(id)), attempt).await
 }
 
-/// Deletes a merchant with all that is its own, if it is of one of the versions `only`, where they are given. Every token that its
-/// clients have is refused. Takes two people where the configuration says so.
+/// Deletes a merchant with everything that belongs to it, if its version is one of `only`, where they are given. All tokens of its
+/// clients are refused. Takes two people if the configuration says so.
 pub async fn delete(
     admin: &Administration<'_>,
     id: MerchantId,
@@ -172,7 +172,7 @@ pub async fn delete(
         let before = find(admin, id).await?;
         let only = check_version(only, before.version)?;
         let asked = second::check(admin, &attempt, &Object::Merchant(id)).await?;
-        // Whoever asks what became of a client finds a record of it.
+        // A record for each client, for people who look for what happened to it.
         let clients = all_clients(admin, id).await?;
         let gone = clients.iter().map(|client| Record {
             before: Some(recorded::client(client).to_string()),

@@ -1,13 +1,13 @@
-//! What people write: the names of merchants and clients, and the reasons that they give.
+//! Texts that people write: the names of merchants and clients, and the reasons for acts.
 
 use std::str::FromStr;
 
-/// A name for people: 1 to 255 characters, none of which acts on how others are shown, and without spaces at its ends.
+/// A name for people: 1 to 255 characters, without characters that affect how others are shown, and without spaces at its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);
 
 impl Name {
-    /// Returns the text.
+    /// Borrows the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -19,7 +19,7 @@ impl From<Name> for String {
     }
 }
 
-/// A text that is no name.
+/// The error for a text that is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 1 to 255 characters that are not all white space, and no control characters")]
 pub struct NameError;
@@ -33,7 +33,7 @@ impl FromStr for Name {
     }
 }
 
-/// Why something is done: 1 to 500 characters, none of which acts on how others are shown, and without spaces at its ends.
+/// The reason for an act: 1 to 500 characters, without characters that affect how others are shown, and without spaces at its ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -43,7 +43,7 @@ impl From<Reason> for String {
     }
 }
 
-/// A text that is no reason.
+/// The error for a text that is not a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 1 to 500 characters that are not all white space, and no control characters")]
 pub struct ReasonError;

@@ -16,10 +16,10 @@ use crate::trail::AuditTrail;
 /// Why an installation can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The store failed.
+    /// The store failed, or refused a change.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Nobody has used the store yet.
+    /// The store has no installation yet.
     #[error("the store holds no installation yet: start a server on it, or create a merchant")]
     NotInstalled,
     /// The store is sealed with another master key.
@@ -49,17 +49,17 @@ pub enum OpenError {
         "signing key {id} is {source}: add the former master key to master_key, or restore the store from a backup"
     )]
     SigningKey {
-        /// Which.
+        /// The id of the key.
         id: KeyId,
-        /// Why.
+        /// Why the key does not open.
         source: UnsealError,
     },
-    /// A signing key can't be made.
+    /// A signing key can't be generated.
     #[error("a signing key can't be made: {0}")]
     NewKey(#[from] PrivateKeyError),
 }
 
-/// Makes an installation of an empty store: its first signing key, sealed with the first master key. Its audit trail begins with
+/// Makes an empty store an installation, with a first signing key that is sealed with the first master key. Its audit trail begins with
 /// that.
 pub async fn install_if_empty(
     store: &dyn Store,
@@ -77,7 +77,7 @@ pub async fn install_if_empty(
     Ok(())
 }
 
-/// The master keys that a store opens with, and what they open for as long as it is open.
+/// The master keys of a store, and the keys that they have opened.
 pub struct Unlocked {
     master_keys: MasterKeys,
     hasher: SecretHasher,
@@ -85,7 +85,7 @@ pub struct Unlocked {
 }
 
 impl Unlocked {
-    /// Opens a store. Refuses master keys of which none is the one that it is sealed with.
+    /// Opens a store. Fails if none of the master keys is the one that it is sealed with.
     pub async fn new(store: &dyn InstallationStore, master_keys: MasterKeys) -> Result<Self, OpenError> {
         let seal = installed(store).await?;
         let key = sealing_key(&master_keys, &seal)?;
@@ -94,29 +94,29 @@ impl Unlocked {
         Ok(Self { master_keys, hasher, trail })
     }
 
-    /// What a store opens with once its installation is made with the first of these master keys.
+    /// Returns the keys of a store whose installation will be made with the first of these master keys.
     pub fn once_installed(master_keys: MasterKeys) -> Self {
         let first = master_keys.first();
         let (hasher, trail) = (first.secrets_key().hasher(), AuditTrail::new(first.trail_key()));
         Self { master_keys, hasher, trail }
     }
 
-    /// The master keys.
+    /// Returns the master keys that were given.
     pub fn master_keys(&self) -> &MasterKeys {
         &self.master_keys
     }
 
-    /// Hashes secrets as they are stored.
+    /// Returns the hasher for secrets as they are stored.
     pub fn hasher(&self) -> &SecretHasher {
         &self.hasher
     }
 
-    /// The audit trail, as this process writes it.
+    /// Returns the audit trail, as this process writes it.
     pub fn trail(&self) -> &AuditTrail {
         &self.trail
     }
 
-    /// Opens signing keys of a store. If one does not open, it says whether the store was sealed with another master key.
+    /// Opens signing keys of a store. If one does not open, the error says whether the store was sealed with another master key.
     pub async fn open_signing_keys(
         &self,
         store: &dyn InstallationStore,
@@ -129,7 +129,7 @@ impl Unlocked {
         opened
     }
 
-    /// Makes a signing key and seals it with the master key that the store is sealed with now, which every server has: while
+    /// Generates a signing key and seals it with the master key that the store is sealed with now, which every server has: while
     /// the list of master keys is rolled out, not all have the first one.
     pub async fn new_signing_key(
         &self,
@@ -188,7 +188,7 @@ pub fn open_signing_keys(
 fn open_signing_key(key: &SealedKey, master_keys: &MasterKeys) -> Result<SigningKey, OpenError> {
     let damaged = |source| OpenError::SigningKey { id: key.id, source };
     let material = master_keys.unseal(key.id, key.algorithm, &key.sealed).map_err(damaged)?;
-    // A compromised key has no time at which it is good.
+    // A compromised key is never valid.
     let retires_at = if key.compromised { Some(Timestamp::from_millis(0)) } else { key.retires_at };
     Ok(match key.algorithm {
         Algorithm::Hs256 => {
@@ -203,27 +203,27 @@ fn open_signing_key(key: &SealedKey, master_keys: &MasterKeys) -> Result<Signing
     })
 }
 
-/// What a signing key that is to be made is like.
+/// The properties of a signing key that is to be generated.
 #[derive(Debug, Clone, Copy)]
 pub struct NewKey {
-    /// What it signs with.
+    /// The algorithm that it signs with.
     pub algorithm: Algorithm,
-    /// The length of an RSA key.
+    /// The length of the key, if it is an RSA key.
     pub rsa_bits: RsaBits,
-    /// When it is made.
+    /// When it is generated.
     pub created_at: Timestamp,
-    /// From when on it signs.
+    /// When it starts to sign.
     pub activates_at: Timestamp,
 }
 
 impl NewKey {
-    /// A key of HS256, which refresh tokens are signed with.
+    /// Describes a key of HS256, which signs refresh tokens.
     pub const fn hs256(created_at: Timestamp, activates_at: Timestamp) -> Self {
         Self { algorithm: Algorithm::Hs256, rsa_bits: RsaBits::Bits2048, created_at, activates_at }
     }
 }
 
-/// Makes a signing key and seals it. An RSA key takes up to a few seconds, on a thread of its own.
+/// Generates a signing key and seals it. An RSA key takes up to a few seconds, on a thread of its own.
 pub async fn new_signing_key(master_key: &MasterKey, new: NewKey) -> Result<SealedKey, PrivateKeyError> {
     let NewKey { algorithm, rsa_bits, created_at, activates_at } = new;
     let id = KeyId::random(&mut rand::rng());

@@ -1,4 +1,4 @@
-//! Who may do what: every operation of the administration, and the scope that it needs. Whatever administration is mounted on asks
+//! Every operation of the administration, and the role that it needs. All interfaces of the administration ask
 //! this table, and nothing else.
 
 use tollgate_config::Role;
@@ -7,24 +7,24 @@ use tollgate_core::Scope;
 /// Declares the operations, each with the role that it needs and its name in the audit trail.
 macro_rules! operations {
     ($($(#[$doc:meta])* $operation:ident: $role:ident, $name:literal;)*) => {
-        /// What an administrator can do.
+        /// An operation of the administration.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Operation {
             $($(#[$doc])* $operation,)*
         }
 
         impl Operation {
-            /// All of them.
+            /// Every operation, in the order of the table.
             pub const ALL: &[Self] = &[$(Self::$operation),*];
 
-            /// The role that it needs.
+            /// Returns the role that the operation needs.
             pub const fn role(self) -> Role {
                 match self {
                     $(Self::$operation => Role::$role,)*
                 }
             }
 
-            /// What the audit trail calls it.
+            /// Returns the operation's name in the audit trail.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$operation => $name,)*
@@ -41,13 +41,13 @@ operations! {
     ShowMerchant: Read, "merchant.show";
     /// Creates a merchant.
     CreateMerchant: Write, "merchant.create";
-    /// Gives a merchant another name.
+    /// Renames a merchant.
     RenameMerchant: Write, "merchant.rename";
-    /// Refuses a merchant's clients.
+    /// Disables a merchant, whose clients are then refused.
     DisableMerchant: Support, "merchant.disable";
-    /// Accepts a merchant's clients again.
+    /// Enables a merchant again.
     EnableMerchant: Support, "merchant.enable";
-    /// Deletes a merchant with all that is its own.
+    /// Deletes a merchant with everything that belongs to it.
     DeleteMerchant: Write, "merchant.delete";
     /// Lists clients.
     ListClients: Read, "client.list";
@@ -57,9 +57,9 @@ operations! {
     CreateClient: Write, "client.create";
     /// Changes a client.
     UpdateClient: Write, "client.update";
-    /// Refuses a client.
+    /// Disables a client, which is then refused.
     DisableClient: Support, "client.disable";
-    /// Accepts a client again.
+    /// Enables a client again.
     EnableClient: Support, "client.enable";
     /// Deletes a client.
     DeleteClient: Write, "client.delete";
@@ -81,14 +81,14 @@ operations! {
     ListRevocations: Read, "revocation.list";
     /// Revokes a token, or all tokens of a client or a merchant.
     RevokeTokens: Support, "token.revoke";
-    /// Shows who is refused and why, and what was counted.
+    /// Shows which requests were refused and why, and other counts.
     ShowStats: Read, "stats.show";
     /// Reads the audit trail.
     ListRecords: Audit, "trail.list";
 }
 
 impl Operation {
-    /// Says whether whoever has this scope may do it.
+    /// Says whether a scope allows the operation.
     pub fn is_allowed_by(self, scope: &Scope) -> bool {
         scope.contains(self.role().scope())
     }

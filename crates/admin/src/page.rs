@@ -1,21 +1,21 @@
-//! A page of a list.
+//! Reads lists page by page, with a filter.
 
-/// How many rows are read from the store at once.
+/// How many rows are read from the store at a time.
 const AT_ONCE: u32 = 1_000;
 
-/// How many rows are looked at for one page: a filter that lets few through must not have the whole store read at once.
+/// How many rows are examined for one page: with a filter that few rows pass, the whole store must not be read at once.
 const LOOKED_AT: usize = 10_000;
 
-/// A page of a list, which a filter may have made shorter than was asked for.
+/// A page of a list, which may be shorter than was asked for because of a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T, K> {
-    /// What is on it.
+    /// The items on the page.
     pub items: Vec<T>,
-    /// After which the next page begins; `None` on the last.
+    /// The key after which the next page begins; `None` on the last page.
     pub next: Option<K>,
 }
 
-/// A page that is being read, until `limit` rows have met a filter or [`LOOKED_AT`] have been looked at.
+/// A page that is being read, until `limit` rows have passed the filter or [`LOOKED_AT`] have been examined.
 pub(super) struct Reading<T, K> {
     page: Page<T, K>,
     after: Option<K>,
@@ -28,18 +28,18 @@ pub(super) struct Reading<T, K> {
 impl<T, K: Copy> Reading<T, K> {
     /// Begins with the first row after `after`.
     pub(super) fn new(after: Option<K>, limit: u32) -> Self {
-        // Without a filter one more than is shown tells whether there is another page.
+        // Without a filter, one row more than the page has tells whether there is another page.
         let at_once = limit.saturating_add(1).min(AT_ONCE);
         let page = Page { items: Vec::new(), next: None };
         Self { page, after, limit: limit as usize, looked_at: 0, at_once, is_done: false }
     }
 
-    /// Which rows are to be read next: after which, and how many. `None` when the page is read.
+    /// Returns which rows to read next: the key before them, and how many. `None` when the page is complete.
     pub(super) fn wants(&self) -> Option<(Option<K>, u32)> {
         (!self.is_done).then_some((self.after, self.at_once))
     }
 
-    /// Takes the rows that were wanted.
+    /// Takes the rows that were read.
     pub(super) fn take(&mut self, rows: Vec<T>, is_met: impl Fn(&T) -> bool, key: impl Fn(&T) -> K) {
         let is_last = rows.len() < self.at_once as usize;
         for row in rows {
@@ -59,7 +59,6 @@ impl<T, K: Copy> Reading<T, K> {
         self.at_once = AT_ONCE;
     }
 
-    /// Returns the page.
     pub(super) fn end(self) -> Page<T, K> {
         self.page
     }
@@ -69,7 +68,7 @@ impl<T, K: Copy> Reading<T, K> {
 mod tests {
     use super::*;
 
-    /// Reads every page of the numbers below `count` that `is_met` lets through. Returns them, and the number of pages.
+    /// Reads every page of the numbers below `count` that pass `is_met`. Returns them, and the number of pages.
     fn all(count: u32, limit: u32, is_met: impl Fn(&u32) -> bool + Copy) -> (Vec<u32>, usize) {
         let (mut items, mut pages, mut after) = (Vec::new(), 0, None);
         loop {

@@ -1,21 +1,21 @@
-//! Which process this is, so that another on the same machine can tell whether it has ended.
+//! Identifies this process, so that another one on the same machine can tell whether it has ended.
 
 use std::fs;
 use tollgate_store::Actor;
 
 use rustix::process::{Pid, getuid, test_kill_process};
 
-/// A process, in the words of the machine that it runs on.
+/// A process, identified by what its machine says about it.
 #[derive(Debug, Clone)]
 pub struct Process {
-    /// The boot of the machine, and where process ids count; `None` where the system doesn't say.
+    /// The boot of the machine, and the namespace of process ids; `None` if the system doesn't say.
     space: Option<String>,
     pid: u32,
     started: Option<String>,
 }
 
 impl Process {
-    /// This one.
+    /// Returns the current process.
     pub fn current() -> Self {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         let pids = fs::read_link("/proc/self/ns/pid").ok();
@@ -24,7 +24,7 @@ impl Process {
         Self { space, pid, started: started(pid) }
     }
 
-    /// As it is recorded: no spaces but between the parts. Empty where the system doesn't say enough.
+    /// Returns the process as it is recorded: three words, separated by spaces. Empty if the system doesn't say enough.
     pub fn text(&self) -> String {
         match (&self.space, &self.started) {
             (Some(space), Some(started)) => format!("{space} {} {started}", self.pid),
@@ -32,7 +32,7 @@ impl Process {
         }
     }
 
-    /// Says whether a process that was recorded runs on this machine, for sure.
+    /// Says whether a recorded process certainly runs on this machine.
     pub fn knows_running(&self, recorded: &str) -> bool {
         let parts: Vec<&str> = recorded.split(' ').collect();
         let [space, pid, then_started] = parts[..] else { return false };
@@ -40,7 +40,7 @@ impl Process {
             && pid.parse().ok().and_then(started).is_some_and(|started| started == then_started)
     }
 
-    /// Says whether a process that was recorded has ended for sure. Of another machine's nobody can tell here.
+    /// Says whether a recorded process has certainly ended. Nobody here can tell for a process of another machine.
     pub fn knows_ended(&self, recorded: &str) -> bool {
         let parts: Vec<&str> = recorded.split(' ').collect();
         let [space, pid, then_started] = parts[..] else { return false };
@@ -54,23 +54,23 @@ impl Process {
         }
     }
 
-    /// Returns the server that it is as an actor.
+    /// Returns the actor for the server that this process is.
     pub fn acting(&self) -> Actor {
         Actor { from: Some(self.place()), ..Actor::system() }
     }
 
-    /// Where it runs, for people.
+    /// Returns where it runs, for people.
     pub fn place(&self) -> String {
         format!("{}, pid {}", machine(), self.pid)
     }
 }
 
-/// Returns the server that this process is as an actor.
+/// Returns the actor for the server that the current process is.
 pub fn this_server() -> Actor {
     Process::current().acting()
 }
 
-/// Returns the name of the Unix user who runs this process, or the number of one without a name.
+/// Returns the name of the Unix user who runs this process, or the number of a user without a name.
 pub fn unix_user() -> String {
     let uid = getuid().as_raw();
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -86,7 +86,7 @@ fn name_of(users: &str, uid: u32) -> Option<String> {
     })
 }
 
-/// Says who runs this process, and where, for people.
+/// Returns who runs this process, and where, for people.
 pub fn whoever_runs_this() -> String {
     format!("uid {} on {}", getuid().as_raw(), machine())
 }
@@ -98,7 +98,7 @@ pub fn machine() -> String {
     name.chars().map(|c| if c.is_ascii_graphic() && c != '@' { c } else { '?' }).take(64).collect()
 }
 
-/// When a process was started, in ticks since the boot: of two with one id it tells which it is.
+/// Returns when a process was started, in ticks since the boot, which tells two processes with the same id apart.
 fn started(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field, the name in parentheses, may hold anything.

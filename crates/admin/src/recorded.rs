@@ -1,4 +1,4 @@
-//! What the audit trail says of merchants, clients and secrets: all that an administrator can change, and no secret.
+//! How the audit trail describes merchants, clients and secrets: everything that an administrator can change, but no secret's value.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,10 @@ use tollgate_config::duration_text;
 use tollgate_core::{Audience, Timestamp};
 use tollgate_store::{Client, Merchant, Secret, SigningKey, Status};
 
-/// Describes a merchant.
 pub(crate) fn merchant(merchant: &Merchant) -> Value {
     json!({ "name": merchant.name, "status": status(merchant.status) })
 }
 
-/// Describes a client.
 pub(crate) fn client(client: &Client) -> Value {
     json!({
         "name": client.name,
@@ -29,7 +27,7 @@ pub(crate) fn client(client: &Client) -> Value {
     })
 }
 
-/// Describes a client as a change leaves it: where its networks are others, the tokens that it had are refused.
+/// Describes a client after a change: if its networks have changed, the tokens that it had are refused.
 pub(crate) fn changed(before: &Client, after: &Client) -> Value {
     let mut described = client(after);
     if before.addresses != after.addresses {
@@ -38,10 +36,9 @@ pub(crate) fn changed(before: &Client, after: &Client) -> Value {
     described
 }
 
-/// What is said where every token that there is ends.
+/// The text of a record when all existing tokens end.
 pub(crate) const EVERY_TOKEN: &str = "every token until then";
 
-/// Describes a secret.
 pub(crate) fn secret(secret: &Secret) -> Value {
     json!({ "expires_at": secret.expires_at.map(Timestamp::rfc3339_millis), "revoked_at": secret.revoked_at.map(Timestamp::rfc3339_millis) })
 }

@@ -11,19 +11,19 @@ use super::acting::{Attempt, Order};
 use super::{Actor, AdminError, Administration};
 use crate::opening::{OpenError, installed, sealing_key, secrets_key, trail_key};
 
-/// What was sealed anew.
+/// The result of sealing the store with another master key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resealed {
-    /// The number of signing keys.
+    /// The number of signing keys that were sealed.
     pub signing_keys: usize,
-    /// Whether anything was not sealed with the first master key before.
+    /// Whether anything was sealed with another master key before.
     pub changed: bool,
 }
 
 /// Seals everything in the store with the first of the master keys, in one transaction. The hashes of secrets stay as they are,
 /// and the key that they were made with is sealed beside them: no merchant needs a new secret.
 pub async fn rekey(admin: &Administration<'_>, actor: &Actor) -> Result<Resealed, AdminError> {
-    // What a newer program may have sealed would open by the former key alone.
+    // Keys that a newer program may have sealed would only open with the former master key.
     admin.store.schema().await?.check_whole()?;
     let first = admin.unlocked.master_keys().first();
     let attempt = |attempt: Attempt| async move {
@@ -37,7 +37,7 @@ pub async fn rekey(admin: &Administration<'_>, actor: &Actor) -> Result<Resealed
         if admin.store.reseal(&seal.check, &new, &keys, attempt.now, &act).await? {
             return Ok(Resealed { signing_keys, changed: true });
         }
-        // A signing key was deleted meanwhile, which is no act.
+        // A signing key was deleted meanwhile, for which there is no record.
         Err(StoreError::Overtaken.into())
     };
     admin.act(actor, Order::new("store.rekey", Object::Store), attempt).await

@@ -1,4 +1,4 @@
-//! The scopes that Tollgate itself asks for.
+//! The scopes that Tollgate itself requires.
 
 use std::fmt;
 
@@ -16,15 +16,15 @@ const KNOWN: [&str; 8] = [
     "tollgate:verify",
 ];
 
-/// How alike two names must be for one to be a mistyped other.
+/// How similar two names must be for one to be taken for a mistyped form of the other.
 const ALIKE: f64 = 0.7;
 
-/// A scope that nothing here asks for. An API of somebody's own may.
+/// A scope that Tollgate doesn't require. An API that somebody runs may require it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownScope {
-    /// Its name.
+    /// The name of the scope.
     pub name: String,
-    /// The known one that it looks like.
+    /// The known scope that it looks like.
     pub nearest: Option<&'static str>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for UnknownScope {
     }
 }
 
-/// Lists the scopes that nothing here asks for.
+/// Lists the scopes that Tollgate doesn't require.
 pub fn unknown(scope: &Scope) -> Vec<UnknownScope> {
     let unknown = scope.words().filter(|name| !KNOWN.contains(name));
     unknown.map(|name| UnknownScope { name: name.to_owned(), nearest: nearest(name) }).collect()

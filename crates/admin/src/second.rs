@@ -1,7 +1,7 @@
-//! Two people for what can't be undone.
+//! Acts that two people must ask for because they can't be undone.
 //!
-//! The first who asks leaves a record that they have, and nothing is done. Whoever asks for the same in time, and is certainly
-//! somebody else, has it done. Nothing is kept for this but the audit trail, which every server of a store reads.
+//! When the first person asks, that is recorded, and nothing is done. When somebody who is certainly another person asks for the same in
+//! time, it is done. Nothing is kept for this but the audit trail, which every server of a store reads.
 
 use std::time::Duration;
 
@@ -13,19 +13,19 @@ use tollgate_store::{Actor, ActorKind, Object, Outcome, Record, RecordFilter, Re
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration};
 
-/// How many of the newest records of an act on something are looked through. Behind more, an act is asked for anew.
+/// How many of the newest records of an act on an object are read. If there are more, the act must be asked for again.
 const LOOKED_THROUGH: u32 = 100;
 
-/// An act that was asked for, and waits for another person.
+/// An act that was asked for, and waits for a second person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// The record that says so.
+    /// The number of the record that says so.
     seq: u64,
-    /// Who has asked, as an actor is written.
+    /// The person who has asked, as an actor is written.
     pub by: String,
     /// The reason that was given.
     pub why: Option<String>,
-    /// Until when another one may ask for the same.
+    /// Until when a second person may ask for the same.
     pub until: Timestamp,
 }
 
@@ -35,13 +35,13 @@ impl Asked {
         Self { seq: record.link.seq, by: record.actor, why: record.reason, until }
     }
 
-    /// What the record of the act says of it.
+    /// Returns what the record of the act says about the request.
     pub(super) fn recorded(&self) -> Value {
         json!({ "asked_by": self.by, "asked_in": self.seq })
     }
 }
 
-/// Lets an act on `object` go on if it takes one person only, or somebody else has asked for it. Otherwise notes that it was asked
+/// Lets an act on `object` go on if it takes only one person, or if somebody else has asked for it. Otherwise records that it was asked
 /// for.
 pub(super) async fn check(
     admin: &Administration<'_>,
@@ -60,7 +60,7 @@ pub(super) async fn check(
     Err(AdminError::SecondPerson { within: duration_text(within) })
 }
 
-/// Asks for an act that takes some preparation: it fails as long as another person must ask for it as well.
+/// Asks for an act that takes some preparation: fails as long as a second person must ask for it as well.
 pub(super) async fn ask(admin: &Administration<'_>, order: Order, actor: &Actor) -> Result<(), AdminError> {
     if admin.config.admin.second_person_within.is_none() {
         return Ok(());
@@ -72,7 +72,7 @@ pub(super) async fn ask(admin: &Administration<'_>, order: Order, actor: &Actor)
     admin.act(actor, order, attempt).await
 }
 
-/// Returns what was asked for and waits for another person, the newest first.
+/// Returns the acts that were asked for and wait for a second person, newest first.
 pub async fn waiting(
     admin: &Administration<'_>,
     act: &str,
@@ -93,13 +93,13 @@ pub async fn waiting(
     Ok(asked.map(|record| Asked::new(record, within)).filter(|asked| asked.until > now).collect())
 }
 
-/// Says whether two actors may be the same person, who can come in several ways: on the command line as `ada@gateway-1`, in the
-/// console as `ada@example.com`. Who can't be told is taken for the same.
+/// Says whether two actors may be the same person, who may act in several ways: on the command line as `ada@gateway-1`, in the
+/// console as `ada@example.com`. If it can't be told, they count as the same.
 fn may_be_one(first: &str, second: &ActorKind) -> bool {
     use ActorKind::{CommandLine, Console, OperatorClient};
     let Ok(first) = first.parse::<ActorKind>() else { return true };
     match (&first, second) {
-        // By a link as `ada`, who is `ada@example.com` to the provider.
+        // `ada`, signed in by a link, may be the provider's `ada@example.com`.
         (Console(one), Console(two)) if one.contains('@') != two.contains('@') => {
             is_same(first_part(one), first_part(two))
         }

@@ -11,24 +11,24 @@ use super::acting::{Attempt, Order};
 use super::creation::{Draft, New};
 use super::{Actor, AdminError, Administration, creation, recorded};
 
-/// A secret that was created, which is shown now or never.
+/// A secret that was created, whose value can't be shown again later.
 pub struct CreatedSecret {
-    /// What is kept of it.
+    /// The secret as the store keeps it.
     pub secret: Secret,
-    /// The secret itself.
+    /// The value of the secret.
     pub value: ClientSecret,
-    /// When the client's other secrets expire, if it was asked for; they may sooner.
+    /// When the client's other secrets expire at the latest; `None` if they stay.
     pub others_expire_at: Option<Timestamp>,
 }
 
 /// Whether a secret is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretStatus {
-    /// Tokens can be obtained with it.
+    /// It is accepted: tokens can be obtained with it.
     Active,
-    /// Its time is over.
+    /// It is refused because it has expired.
     Expired,
-    /// It was revoked.
+    /// It is refused because it was revoked.
     Revoked,
 }
 
@@ -61,7 +61,7 @@ pub struct Identified {
 }
 
 impl Identified {
-    /// For a client; its other secrets expire after `others_expire_in`, or stay if that is `None`.
+    /// Orders a secret for a client; its other secrets expire after `others_expire_in`, or stay if that is `None`.
     pub fn new(client: ClientId, others_expire_in: Option<Duration>) -> Self {
         Self { client, id: SecretId::random(&mut rand::rng()), others_expire_in }
     }
@@ -101,8 +101,8 @@ pub async fn list(admin: &Administration<'_>, client: ClientId) -> Result<Vec<Se
     Ok(find(admin, client).await?.secrets)
 }
 
-/// Returns when the secrets of a client were last used, and from where. A use is known within a minute, and the same source again
-/// within an hour.
+/// Returns when the secrets of a client were last used, and from where. A use is known within a minute, and another use from the
+/// same source within an hour.
 pub async fn uses(admin: &Administration<'_>, client: ClientId) -> Result<Vec<SecretUses>, AdminError> {
     Ok(admin.store.uses(client).await?)
 }

@@ -1,4 +1,4 @@
-//! Tokens that are ended before their time.
+//! Revoking tokens before they expire.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tollgate_store::{Actor, CLOCKS_DIFFER, Object};
 use super::acting::{Attempt, Order};
 use super::{AdminError, Administration, clients, merchants, recorded};
 
-/// Revokes a token and, if it is a refresh token, every access token that was made with it. Nobody knows which tokens there
-/// are, so any id is revoked.
+/// Revokes a token and, if it is a refresh token, every access token that was obtained with it. There is no list of
+/// tokens, so any id can be revoked.
 pub async fn revoke(
     admin: &Administration<'_>,
     id: TokenId,
@@ -18,7 +18,7 @@ pub async fn revoke(
 ) -> Result<Revocation, AdminError> {
     let attempt = |attempt: Attempt| async move {
         let longest = admin.store.longest_lifetime(Duration::ZERO).await?;
-        // An access token that is made with it just before its end lives on for as long again.
+        // An access token that is obtained with it just before it expires lives for as long again.
         let expires_at = attempt.now.after(longest).after(longest).after(CLOCKS_DIFFER);
         let revocation = Revocation { subject: Revoked::Token(id), expires_at };
         let act = attempt.makes(&json!({ "kept_until": expires_at.rfc3339_millis() }));
@@ -28,7 +28,7 @@ pub async fn revoke(
     admin.act(actor, Order::new("token.revoke", Object::Token(id)), attempt).await
 }
 
-/// Revokes every token that a client has. What it obtains within the next second may be of before as well.
+/// Revokes every token that a client has. Tokens that it obtains within the next second may be refused as well.
 pub async fn revoke_all_of_client(
     admin: &Administration<'_>,
     id: ClientId,
@@ -43,7 +43,7 @@ pub async fn revoke_all_of_client(
     admin.act(actor, Order::new("client.revoke-tokens", Object::Client(id)), attempt).await
 }
 
-/// Revokes every token that the clients of a merchant have, likewise.
+/// Revokes every token that the clients of a merchant have, as [`revoke_all_of_client`] does.
 pub async fn revoke_all_of_merchant(
     admin: &Administration<'_>,
     id: MerchantId,
@@ -58,17 +58,17 @@ pub async fn revoke_all_of_merchant(
     admin.act(actor, Order::new("merchant.revoke-tokens", Object::Merchant(id)), attempt).await
 }
 
-/// What is recorded where every token that there is ends.
+/// Returns the record's text when all existing tokens end.
 fn all_revoked() -> Value {
     json!({ "revoked": recorded::EVERY_TOKEN })
 }
 
-/// A revocation in force, and its place among them.
+/// A revocation in force, with its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
     /// Its number in the change log: later ones have greater numbers.
     pub seq: u64,
-    /// The revocation.
+    /// The revocation itself.
     pub revocation: Revocation,
 }
 

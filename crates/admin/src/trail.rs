@@ -1,4 +1,4 @@
-//! The audit trail as this process writes it: the key that chains the records, and whose turn it is to act.
+//! The audit trail as this process writes it: the key that chains the records, and the turn of each act.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,22 +19,22 @@ pub struct AuditTrail {
 }
 
 impl AuditTrail {
-    /// With the key that the installation's records are chained by.
+    /// Makes the audit trail with the key that chains the installation's records.
     pub fn new(key: TrailKey) -> Self {
         Self { key: Arc::new(key), turn: Arc::default() }
     }
 
-    /// The key that records are chained by.
+    /// Returns the key that records are chained by.
     pub fn key(&self) -> &TrailKey {
         &self.key
     }
 
-    /// Makes an act of its record.
+    /// Makes an act from its record.
     pub fn act(&self, record: Draft) -> Act {
         Act::new(self.key.clone(), record)
     }
 
-    /// Waits until no other act of this process is under way that is prepared on the newest record: it would be overtaken.
+    /// Waits for this act's turn, until no other act of this process is prepared on the newest record: the later of the two would fail.
     pub async fn turn(&self) -> Result<MutexGuard<'_, ()>, StoreError> {
         timeout(PATIENCE, self.turn.lock())
             .await

@@ -1,4 +1,4 @@
-//! Secrets that nobody has used for long.
+//! Finds secrets that nobody has used for a long time.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// Reads those of these clients.
+    /// Reads the last uses of these clients' secrets.
     pub(super) async fn of(admin: &Administration<'_>, clients: &[Client]) -> Result<Self, AdminError> {
         let ids: Vec<ClientId> = clients.iter().map(|client| client.id).collect();
         let last = admin.store.last_uses(&ids).await?.into_iter().collect();

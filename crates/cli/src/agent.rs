@@ -1,4 +1,4 @@
-//! `tollgate agent`: the token for programs in any language.
+//! `tollgate agent`: provides the token to programs in any language.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,7 +18,7 @@ use crate::caller;
 use crate::signals::{self, Signals};
 use crate::{supervisor, telemetry};
 
-/// Where the agent listens unless told otherwise.
+/// The default address on which the agent listens.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7070";
 
 /// Runs the local proxy, or keeps the token file, or both, until it is told to stop.
@@ -36,7 +36,7 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     };
     let _log = start_log(format)?;
     let telemetry = telemetry::of_agent(&args.telemetry)?;
-    // Before the first counter is looked up.
+    // Installed before the first counter is looked up.
     let recorder = record(admin.is_some(), telemetry.as_ref())?;
     let admin = admin.zip(recorder.clone());
     let credentials = Arc::new(credentials(&args, &caller)?);
@@ -61,7 +61,7 @@ async fn serve(args: AgentArgs, format: Format, mut signals: Signals) -> Result<
     Ok(())
 }
 
-/// Where the agent forwards to.
+/// Returns the upstream that the agent forwards to.
 fn upstream(args: &AgentArgs, caller: &Caller) -> Result<Upstream, Failure> {
     let (url, wrong): (_, fn(String) -> Failure) = match &args.upstream {
         Some(url) => (url.as_str(), Failure::of_misuse),
@@ -70,7 +70,7 @@ fn upstream(args: &AgentArgs, caller: &Caller) -> Result<Upstream, Failure> {
     Upstream::allowing(url, caller.http_hosts()).map_err(|error| wrong(format!("{url}: {error}")))
 }
 
-/// Records metrics, if somebody wants them.
+/// Installs a recorder of metrics, if they are shown or sent.
 fn record(is_shown: bool, telemetry: Option<&Telemetry>) -> Result<Option<Recorder>, Failure> {
     let recorder = match telemetry {
         Some(telemetry) => Recorder::default().with(telemetry.counts()),
@@ -81,7 +81,7 @@ fn record(is_shown: bool, telemetry: Option<&Telemetry>) -> Result<Option<Record
     Ok(Some(recorder))
 }
 
-/// Has the agent's requests recorded and its metrics sent, if there is somewhere to send them to.
+/// Starts to record the agent's requests and to send its metrics, if a collector is configured.
 fn start(agent: Agent, sent: Option<(Telemetry, Recorder)>) -> (Agent, Option<Delivering>) {
     let Some((telemetry, recorder)) = sent else { return (agent, None) };
     let kept = recorder.clone();
@@ -94,7 +94,7 @@ fn start(agent: Agent, sent: Option<(Telemetry, Recorder)>) -> (Agent, Option<De
     (agent, Some(delivering))
 }
 
-/// Reads id and secret anew at SIGHUP. Arguments and environment are what they were.
+/// Reads id and secret again at SIGHUP. Arguments and environment stay as they were.
 async fn renew_at_hangup(signals: &mut Signals, credentials: &ClientCredentials) -> Infallible {
     loop {
         signals.hung_up().await;
@@ -110,7 +110,7 @@ async fn renew_at_hangup(signals: &mut Signals, credentials: &ClientCredentials)
     }
 }
 
-/// How the agent obtains tokens, by its arguments.
+/// Returns the token source that the arguments describe.
 fn credentials(args: &AgentArgs, caller: &Caller) -> Result<ClientCredentials, Failure> {
     let mut builder = match &args.audience {
         Some(audience) => caller.credentials_builder_for(audience)?,
@@ -134,7 +134,7 @@ fn limits(args: &AgentArgs) -> Limits {
     Limits { callers, upstream }
 }
 
-/// Binds what the arguments name. An agent that only keeps a token file needs no listener.
+/// Binds the addresses that the arguments name. An agent that only keeps a token file needs no listener.
 async fn bind(args: &AgentArgs) -> Result<Vec<EndpointListener>, Failure> {
     let default = [DEFAULT_LISTEN.parse::<Endpoint>().expect("it is one")];
     let is_default = args.listen.is_empty() && args.listen_remote.is_empty() && args.token_file.is_none();
@@ -155,7 +155,7 @@ fn keep(path: &Path, cached: Cached) -> Result<TokenFile, Failure> {
     })
 }
 
-/// The log has the format that the command line asks for.
+/// Starts the log, in the format that the command line asks for.
 fn start_log(format: Format) -> Result<tollgate_log::Guard, Failure> {
     let format = match format {
         Format::Text => LogFormat::Text,

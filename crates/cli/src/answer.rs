@@ -18,7 +18,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest body of an error that is read, in bytes.
 const LONGEST_ERROR: usize = 64 * 1024;
 
-/// Prints the body as it arrives, and the head before it if that is asked for. Returns a message unless it is a success.
+/// Prints the body as it arrives, and the head before it if that is asked for. Returns a message if the answer is not a success.
 pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Option<String>, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let mut out = io::stdout().lock();
@@ -35,7 +35,7 @@ pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Opti
         }
     }
     let refusal = refusal(status, &headers, &beginning);
-    // So that the message does not follow the body on its line.
+    // Ends the line, so that the message does not follow the body on it.
     let unended = refusal.is_some() && last.is_some_and(|last| last != b'\n') && out.is_terminal();
     if reader == Reader::There {
         written(if unended { writeln!(out) } else { Ok(()) }.and_then(|()| out.flush()))?;
@@ -43,9 +43,9 @@ pub(crate) async fn stream(mut response: Response, include: bool) -> Result<Opti
     Ok(refusal)
 }
 
-/// Prints one JSON document: `status`, `headers`, `body`. Returns a message unless it is a success.
+/// Prints one JSON document: `status`, `headers`, `body`. Returns a message if the answer is not a success.
 ///
-/// A JSON body is shown as it is, another one as a text, and bytes that are no text as `body_base64`. An empty body is left
+/// A JSON body is shown as it is, other text as a string, and bytes that are not text as `body_base64`. An empty body is left
 /// out.
 pub(crate) async fn document(mut response: Response) -> Result<Option<String>, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
@@ -57,7 +57,7 @@ pub(crate) async fn document(mut response: Response) -> Result<Option<String>, F
     let printed = write!(out, r#"{{"status":{},"headers":{}"#, status.as_u16(), values(&headers))
         .and_then(|()| match std::str::from_utf8(&body) {
             Ok("") => Ok(()),
-            // Kept as it was written: a number may have more digits than a parser keeps.
+            // Kept in its original form: a number may have more digits than a parser keeps.
             Ok(text) => match serde_json::from_str::<&RawValue>(text) {
                 Ok(raw) => write!(out, r#","body":{raw}"#),
                 Err(_) => write!(out, r#","body":{}"#, json!(text)),
@@ -74,7 +74,7 @@ fn broken(error: &reqwest::Error) -> Failure {
     Failure::new(format!("the answer is incomplete: {}", cause_of(error)))
 }
 
-/// The status line and the headers, as curl shows them.
+/// Returns the status line and the headers, as curl shows them.
 fn head(response: &Response) -> Vec<u8> {
     let reason = response.status().canonical_reason().unwrap_or_default();
     let mut head =
@@ -95,7 +95,7 @@ fn values(headers: &HeaderMap) -> Value {
     headers.keys().map(|name| (name.to_string(), json!(values(name)))).collect::<Map<_, _>>().into()
 }
 
-/// Returns the message for an answer that is no success: the status, the code of its envelope, and the request id.
+/// Returns the message for an answer that is not a success: the status, the code of its envelope, and the request id.
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
     if status.as_u16() < 300 {
         return None;
@@ -103,7 +103,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<Strin
     let envelope = serde_json::from_slice::<Value>(body).unwrap_or_default();
     let code = envelope["error"]["code"].as_str().filter(|code| is_code(code));
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    // Any other text of a server does not belong on a terminal.
+    // Other text of a server must not get to a terminal.
     let request_id = header(REQUEST_ID).filter(|id| is_request_id(id.as_bytes()));
     let seconds = header(RETRY_AFTER).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let seconds = seconds.and_then(|text| text.parse::<u32>().ok());

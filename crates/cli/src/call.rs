@@ -12,13 +12,13 @@ use tollgate_commands::{Failure, advice, output::Format};
 use crate::args::{Body, CallArgs};
 use crate::{answer, caller};
 
-/// How long the authority may be away.
+/// How long a call waits for a token while the authority is unreachable.
 const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the API may be silent, before and within its answer.
+/// How long the API may send nothing, before and during its answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Makes the call and prints the answer. Fails if that is an error.
+/// Makes the call and prints the answer. Fails if the answer is an error.
 pub(crate) async fn run(args: CallArgs, format: Format) -> Result<(), Failure> {
     let caller = caller::open(&args.caller).await?;
     let include = args.include;
@@ -56,7 +56,7 @@ fn request(args: CallArgs, caller: &Caller) -> Result<Request, Failure> {
     Ok(request)
 }
 
-/// Makes the URL of a path. It must stay below the base URL, because a token is sent nowhere else.
+/// Makes the URL of a path. It must stay below the base URL, because a token is sent only there.
 fn url(base_url: &str, path: &str) -> Result<Url, Failure> {
     let base = Url::parse(&format!("{base_url}/")).expect("a caller has a URL");
     let text = if path.starts_with('/') { format!("{base_url}{path}") } else { path.to_owned() };

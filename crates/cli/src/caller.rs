@@ -1,4 +1,4 @@
-//! The client that calls, and the API that it calls, for the commands of the caller's side.
+//! The client and the API for the commands of callers.
 
 use std::path::Path;
 

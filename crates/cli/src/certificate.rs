@@ -1,4 +1,4 @@
-//! The certificates of a server and their keys, which are exchanged while it serves.
+//! The certificates of a server and their keys, which can be replaced while it serves.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +12,7 @@ use tollgate_operator::named_secret::{SecretProblem, sharing};
 use tollgate_secrets::access::{self, AccessError};
 use tollgate_server::Tls;
 
-/// The certificate that is served, and where it came from.
+/// The certificate that is served, and its files.
 pub(crate) struct Served {
     certificate: Arc<Certificate>,
     listener: Listener,
@@ -20,7 +20,7 @@ pub(crate) struct Served {
     seen: Seen,
 }
 
-/// Which listener a certificate is for.
+/// The listener that a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Listener {
     Api,
@@ -28,7 +28,7 @@ enum Listener {
 }
 
 impl Listener {
-    /// The files that a configuration names for it.
+    /// Returns the files that a configuration names for the listener.
     fn files(self, config: &Config) -> Option<&Files> {
         match self {
             Self::Api => config.tls.as_ref(),
@@ -37,7 +37,7 @@ impl Listener {
     }
 }
 
-/// What was seen of both files when they were last loaded, or tried.
+/// The metadata of both files when they were last loaded, or tried.
 type Seen = [Option<[i64; 5]>; 2];
 
 impl Served {
@@ -47,7 +47,7 @@ impl Served {
         loaded.into_iter().filter_map(Result::transpose).collect()
     }
 
-    /// Says which certificates that a configuration names can't be served, and why.
+    /// Lists the failures of certificates that a configuration names but that can't be served.
     pub(crate) fn unusable(config: &Config) -> Vec<Failure> {
         [Listener::Api, Listener::Admin]
             .into_iter()
@@ -55,7 +55,7 @@ impl Served {
             .collect()
     }
 
-    /// What the listeners speak TLS by.
+    /// Returns the TLS configurations of the listeners.
     pub(crate) fn tls_of(served: &[Self]) -> Tls {
         let of =
             |listener| served.iter().find(|one| one.listener == listener).map(|one| one.certificate.tls());
@@ -71,12 +71,12 @@ impl Served {
         Ok(Some(Self { certificate, listener, files: files.clone(), seen }))
     }
 
-    /// When it expires, in seconds since 1970.
+    /// Returns when the certificate expires, in seconds since 1970.
     pub(crate) fn expires_at(&self) -> Option<i64> {
         self.certificate.expires_at()
     }
 
-    /// Loads it anew, from where the configuration says now. On an error the one before is served on.
+    /// Loads the certificate again, from the files that the configuration names now. On an error the old certificate stays in use.
     pub(crate) fn renew(&mut self, config: &Config) {
         if let Some(files) = self.listener.files(config) {
             self.files = files.clone();
@@ -97,8 +97,8 @@ impl Served {
         }
     }
 
-    /// Loads it anew if its files have changed. Whoever writes them writes two: a pair that does not fit yet is tried again when
-    /// either changes.
+    /// Loads the certificate again if its files have changed. Programs write the two files one after the other: a pair that does not
+    /// fit is tried again when either changes.
     pub(crate) fn renew_if_changed(&mut self, config: &Config) {
         if look(&self.files) != self.seen {
             self.renew(config);
@@ -106,10 +106,10 @@ impl Served {
     }
 }
 
-/// Checks who has access to the key.
+/// Checks that nobody else has access to the key.
 fn check_key(config: &Config, files: &Files) -> Result<(), Failure> {
     match access::check(&files.key, sharing(config)) {
-        // Loading it says what there is to say of a key that can't be read.
+        // Loading the key reports that it can't be read.
         Ok(()) | Err(AccessError::Io(_)) => Ok(()),
         Err(error) => Err(SecretProblem::of("the key of the certificate", &files.key, error).into()),
     }

@@ -1,4 +1,4 @@
-//! `tollgate config check`: what a server would be configured to, and what keeps it from starting.
+//! `tollgate config check`: shows the effective configuration of a server, and what keeps the server from starting.
 
 use std::path::Path;
 
@@ -14,8 +14,8 @@ use tollgate_operator::opening;
 use crate::certificate::Served;
 use crate::{serve, telemetry};
 
-/// Prints the effective configuration, and fails on everything by which `serve` would refuse to start, short of opening the store and
-/// listening. With `settings_only` what the configuration names is not read.
+/// Prints the effective configuration, and fails for everything because of which `serve` would refuse to start, except for opening
+/// the store and listening. With `settings_only`, files and variables that the configuration names are not read.
 pub(crate) fn run(file: Option<&Path>, settings_only: bool, format: Format) -> Result<(), Failure> {
     let file = open::named_file(file);
     say::note(&match &file {
@@ -38,7 +38,7 @@ pub(crate) fn run(file: Option<&Path>, settings_only: bool, format: Format) -> R
     if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
 }
 
-/// Reads what a server reads at its start, and lists what can't be read or is not used.
+/// Reads what a server reads when it starts, and lists what can't be read or used.
 fn unreadable(config: &Config) -> Vec<String> {
     let mut problems = Vec::new();
     for source in &config.master_key {
@@ -55,7 +55,7 @@ fn unreadable(config: &Config) -> Vec<String> {
     problems
 }
 
-/// A server starts without its provider, and says so in its log.
+/// Warns of a provider that can't be used. A server starts without it, and logs that.
 fn warn_of_provider(config: &Config) {
     if config.console.oidc.is_set()
         && let Err(problem) = provider_secret(config)

@@ -1,4 +1,4 @@
-//! The client kit, as the playground shows it: `tollgate-auth-client` whole, but for the network. Its requests go to the
+//! The client kit for the playground: all of `tollgate-auth-client` except for the network. Its requests go to the
 //! server in the same process.
 
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use tollgate_client::{
 use tollgate_portal::{Answering, Credentials, Kit, KitClient, Wire};
 use tower::{Layer as _, Service, ServiceExt as _};
 
-/// Stands for the address of the server, which no request leaves this process for.
+/// The address of the server for the kit; no request leaves this process.
 const BASE_URL: &str = "http://localhost";
 
-/// Makes clients by `tollgate-auth-client`.
+/// Makes clients with `tollgate-auth-client`.
 pub(crate) struct ClientKit;
 
 impl Kit for ClientKit {
@@ -38,7 +38,7 @@ fn client(credentials: &Credentials, wire: Arc<dyn Wire>) -> Result<InProcess, C
     Ok(InProcess { authorizer: Authorizer::new(cached, [Origin::bound()]), wire })
 }
 
-/// A client whose every request goes by a wire.
+/// A client that sends every request through a wire.
 struct InProcess {
     authorizer: Authorizer,
     wire: Arc<dyn Wire>,
@@ -52,7 +52,7 @@ impl KitClient for InProcess {
     }
 }
 
-/// Sends calls of the API by a wire.
+/// Sends calls of the API through a wire.
 #[derive(Clone)]
 struct Calls(Arc<dyn Wire>);
 
@@ -75,14 +75,14 @@ impl Service<Request<Replay<Full<Bytes>>>> for Calls {
     }
 }
 
-/// Sends token calls by a wire.
+/// Sends token calls through a wire.
 struct ByWire(Arc<dyn Wire>);
 
 impl Transport for ByWire {
     fn send(&self, request: Request<Bytes>) -> Sending<'_> {
         Box::pin(async move {
             let (mut head, body) = request.into_parts();
-            // As it stands in a request line.
+            // Only the path, as in a request line.
             head.uri = head.uri.path().parse().expect("the path of a URI is one");
             let answer: Result<Response<Bytes>, _> = self.0.send(Request::from_parts(head, body)).await;
             answer.map_err(|problem| Fault::Unreachable(problem.to_owned()))
@@ -90,7 +90,7 @@ impl Transport for ByWire {
     }
 }
 
-/// What a visitor has given.
+/// A credential that a visitor has given.
 struct Given(Secret);
 
 impl SecretSource for Given {

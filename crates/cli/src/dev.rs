@@ -1,4 +1,4 @@
-//! `tollgate dev`: everything on one machine.
+//! `tollgate dev`: runs everything on one machine.
 
 mod calls;
 
@@ -64,7 +64,7 @@ async fn serve(args: DevArgs, format: Format, mut signals: Signals) -> Result<()
     Ok(())
 }
 
-/// Starts the log, on standard error where standard output is for one JSON document.
+/// Starts the log, on standard error if standard output is for one JSON document.
 fn start_log(config: &Config, format: Format) -> Result<tollgate_log::Guard, Failure> {
     match format {
         Format::Text => serve::start_log(config),
@@ -73,7 +73,7 @@ fn start_log(config: &Config, format: Format) -> Result<tollgate_log::Guard, Fai
     }
 }
 
-/// Says at SIGHUP that there is nothing to read anew: arguments and environment are what they were.
+/// Logs at SIGHUP that there is nothing to reload: arguments and environment stay as they were.
 async fn said_at_hangup(signals: &mut Signals) -> Infallible {
     loop {
         signals.hung_up().await;
@@ -83,7 +83,7 @@ async fn said_at_hangup(signals: &mut Signals) -> Infallible {
     }
 }
 
-/// Returns the configuration of a `dev` folder. The command line wins over the environment.
+/// Returns the configuration of a `dev` folder. The command line has precedence over the environment.
 fn config(args: &DevArgs) -> Result<Config, Failure> {
     let environment =
         Config::environment().filter(|(name, _)| args.listen.is_none() || name != "TOLLGATE_LISTEN");
@@ -91,7 +91,7 @@ fn config(args: &DevArgs) -> Result<Config, Failure> {
         .map_err(|error| Failure::of_several(error.problems().to_vec()))
 }
 
-/// Where a listener is reached from this machine: one on all interfaces is on the loopback interface, too.
+/// Returns the address at which a listener is reached from this machine: one on all interfaces is on the loopback interface, too.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -101,7 +101,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// Who visitors of the playground on this machine act as.
+/// Returns the credentials for visitors of the playground on this machine.
 fn demo_client(made: Credentials) -> tollgate_portal::Credentials {
     let Credentials { client_id, client_secret, .. } = made;
     tollgate_portal::Credentials { client_id, client_secret: Zeroizing::new(client_secret) }

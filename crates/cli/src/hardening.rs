@@ -1,5 +1,5 @@
-//! What a process that holds secrets does before it reads any: others can't look into its memory, and it takes the files that it
-//! may have.
+//! Hardens a process before it reads secrets: others can't read its memory, and it may open as many files as
+//! its limits allow.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tollgate_commands::Failure;
@@ -7,7 +7,7 @@ use tollgate_commands::Failure;
 /// Keeps others out of this process and raises its limit of open files.
 ///
 /// No core dump is written (core(5)), no other process of the user can attach to it or read its memory (`PR_SET_DUMPABLE`,
-/// prctl(2)), and where the limits of the process allow it no page of it goes to a swap device.
+/// prctl(2)), and if the limits of the process allow it, none of its pages goes to a swap device.
 pub(crate) fn harden() -> Result<(), Failure> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none)
@@ -20,7 +20,7 @@ pub(crate) fn harden() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Lifts a soft limit to the hard one. A system that refuses leaves it as it was, and what it is then is told by the server.
+/// Raises a soft limit to the hard one. If the system refuses, the limit stays, and the server reports it.
 fn raise_to_hard_limit(resource: Resource) {
     let Rlimit { current, maximum } = getrlimit(resource);
     if current != maximum {
@@ -38,7 +38,7 @@ fn forbid_tracing() -> rustix::io::Result<()> {
     Ok(())
 }
 
-/// Locks all memory, now and later, if there is no limit to it. Under a limit any allocation could fail by it.
+/// Locks all memory, present and future, if there is no limit on locked memory. Under a limit any allocation could fail.
 #[cfg(target_os = "linux")]
 fn lock_memory() {
     use rustix::mm::{MlockAllFlags, mlockall};
@@ -48,7 +48,7 @@ fn lock_memory() {
     let is_unlimited = getrlimit(Resource::Memlock).current.is_none();
     let may_lock = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::IPC_LOCK));
     if is_unlimited || may_lock {
-        // Pages are locked when they are first used, or the whole of each stack would be. The log says whether it was done.
+        // Pages are locked when they are first used; otherwise the whole of each stack would be. The log says whether it worked.
         let _ = mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT);
     }
 }
@@ -56,7 +56,7 @@ fn lock_memory() {
 #[cfg(not(target_os = "linux"))]
 fn lock_memory() {}
 
-/// Whether the memory of this process is locked, by what the system says of it.
+/// Says whether the memory of this process is locked, according to the system.
 pub(crate) fn is_memory_locked() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let locked = status.lines().find_map(|line| line.strip_prefix("VmLck:"));

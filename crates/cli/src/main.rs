@@ -62,17 +62,17 @@ fn run(args: Args) -> Result<(), Failure> {
     }
 }
 
-/// Runs a command that holds secrets for as long as it serves.
+/// Runs a command that holds secrets while it serves.
 fn hardened(command: impl Future<Output = Result<(), Failure>> + Send + 'static) -> Result<(), Failure> {
-    // Before there are threads, and before a secret is read.
+    // Before threads are started, and before a secret is read.
     hardening::harden()?;
     on_all_cores(Box::pin(command))
 }
 
-/// Runs a command as a task of the runtime. On this thread each of its wake-ups would be a switch of threads.
+/// Runs a command as a task of the runtime. On this thread each of its wake-ups would switch threads.
 fn on_all_cores(command: Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>) -> Result<(), Failure> {
     let mut runtime = Builder::new_multi_thread();
-    // Tasks run in the order in which they became ready. By default those in the queue of all workers, where they are when there are
+    // Tasks run in the order in which they became ready. By default, tasks in the shared queue, where they are when there are
     // very many connections, wait for seconds behind those in a worker's own queue.
     runtime.global_queue_interval(1);
     let task = async {
@@ -85,7 +85,7 @@ fn on_this_thread(command: impl Future<Output = Result<(), Failure>>) -> Result<
     block_on(Builder::new_current_thread(), Box::pin(command))
 }
 
-/// A command that runs. Its type is forgotten, so that a runtime's loop is compiled once for all of them.
+/// A running command. Its type is erased, so that a runtime's loop is compiled once for all of them.
 type Running<'a> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'a>>;
 
 fn block_on(mut runtime: Builder, command: Running<'_>) -> Result<(), Failure> {
@@ -95,18 +95,18 @@ fn block_on(mut runtime: Builder, command: Running<'_>) -> Result<(), Failure> {
         outlive_the_file_size_limit();
         command.await
     });
-    // What was ended at once may have left work behind that nobody waits for.
+    // A command that was ended at once may have left work that nobody waits for.
     runtime.shutdown_timeout(LAST_WORK);
     result
 }
 
-/// How long the end waits for work on other threads.
+/// How long the end of the process waits for work on other threads.
 const LAST_WORK: Duration = Duration::from_secs(1);
 
-/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail like one to a full disk; without a handler the
+/// Makes a write beyond the limit on the size of files (`ulimit -f`) fail like one to a full disk; without a handler the
 /// signal would end the process.
 fn outlive_the_file_size_limit() {
     const SIGXFSZ: i32 = 25;
-    // The handler stays when its receiver is dropped. If it can't be set the limit ends the process, as before.
+    // The handler stays when its receiver is dropped. If it can't be set, the limit ends the process, as before.
     let _ = signal(SignalKind::from_raw(SIGXFSZ));
 }

@@ -1,4 +1,4 @@
-//! `tollgate openapi`: the description of the HTTP API.
+//! `tollgate openapi`: prints the description of the HTTP API.
 
 use tollgate_commands::{Failure, open, output};
 use tollgate_server::openapi::{Surface, document};

@@ -1,4 +1,4 @@
-//! What operators reach over HTTP, and how the OpenID provider is asked by which people sign in to the console.
+//! The routes for operators, with access to the OpenID provider by which people sign in to the console.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use tollgate_operator::named_secret::provider_secret;
 use tollgate_server::Operators;
 use tower::service_fn;
 
-/// What operators reach in a server of this configuration. That the provider by which people may sign in can't be asked keeps no
-/// server from issuing tokens: it is said in the log, and there are still links.
+/// Returns the routes for operators in a server of this configuration. A provider that can't be used doesn't keep the
+/// server from issuing tokens: that is logged, and people can still sign in by links.
 pub(crate) fn mounted(config: &Config) -> Operators {
     let operators = OperatorRoutes::default();
     if config.console.oidc.is_set() {
@@ -35,8 +35,8 @@ pub(crate) fn mounted(config: &Config) -> Operators {
     operators.mounted(config)
 }
 
-/// Calls over https, or within this machine, as those of clients are: no redirect is followed, and the proxy of the environment is
-/// used.
+/// Makes a service for calls over https, or within this machine, as clients make them: it follows no redirect, and uses the proxy of the
+/// environment.
 fn calls(issuer: &str) -> Result<Calls, Failure> {
     let transport = HttpTransport::new(issuer, PATIENCE, LONGEST_ANSWER);
     let transport =

@@ -1,4 +1,4 @@
-//! Reads anew what a server was started with, while it runs: at SIGHUP all of it, and certificates whenever their files change.
+//! Reloads settings and files while a server runs: all of them at SIGHUP, and certificates whenever their files change.
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -15,10 +15,10 @@ use tollgate_server::Server;
 use crate::certificate::Served;
 use crate::signals::Signals;
 
-/// How often the files of the certificate are looked at.
+/// How often the certificate's files are checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What a running server can read anew.
+/// The parts of a running server that can be reloaded.
 pub(crate) struct Reload<'a> {
     pub(crate) server: Arc<Server>,
     pub(crate) log: &'a tollgate_log::Guard,
@@ -28,7 +28,7 @@ pub(crate) struct Reload<'a> {
 }
 
 impl Reload<'_> {
-    /// Does so for as long as it is polled.
+    /// Reloads for as long as it is polled.
     pub(crate) async fn run(mut self, signals: &mut Signals) -> Infallible {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -60,7 +60,7 @@ impl Reload<'_> {
             }
         };
         self.check_secrets(&new);
-        // Said in any case, at the level before or at the new one.
+        // Logged in any case, at the level before or at the new one.
         let before = self.server.settings().log.level;
         self.log.set_level(before.max(new.log.level));
         let changes = self.server.reload(&new);
@@ -76,7 +76,7 @@ impl Reload<'_> {
         self.log.set_level(new.log.level);
     }
 
-    /// Says at once what would be noticed only when a secret is needed the next time.
+    /// Reports secrets that can't be read now, which would otherwise be noticed only when they are needed next.
     fn check_secrets(&self, new: &Config) {
         if let Some(source) = &new.database.password
             && let Err(failure) = database_password(source, sharing(new)).map_err(Failure::from)

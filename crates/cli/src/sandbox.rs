@@ -11,8 +11,8 @@ use tower::util::BoxCloneSyncService;
 
 use crate::client_kit::ClientKit;
 
-/// The routes of the sandbox and of the portal if the configuration has the sandbox on, none otherwise. `health` says whether
-/// health is answered next to the API; `demo` is who visitors of the playground on this machine act as.
+/// Returns the routes of the sandbox and of the portal if the configuration has the sandbox on, otherwise none. `health` says whether
+/// health is answered next to the API; `demo` has the credentials for visitors of the playground on this machine.
 pub(crate) fn routes(
     installation: &Arc<Installation>,
     loopback: Loopback,

@@ -1,4 +1,4 @@
-//! `tollgate serve`.
+//! `tollgate serve`: runs the server in production.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -26,7 +26,7 @@ use crate::{operator_routes, sandbox, supervisor, telemetry};
 /// Runs the server in production, on the sockets that a supervisor has given.
 pub(crate) async fn run(args: ServeArgs, given: Given) -> Result<(), Failure> {
     own_now()?;
-    // Before the server says that it serves: from then on it may be told to end.
+    // Before the server reports that it serves: from then on it may be told to end.
     signals::serving(|signals| serve(args, given, signals)).await
 }
 
@@ -80,11 +80,11 @@ async fn serve(args: ServeArgs, given: Given, mut signals: Signals) -> Result<()
     Ok(())
 }
 
-/// What a server needs before it says anything.
+/// What a server needs before it reports anything.
 struct Prepared {
     listeners: Listeners,
     certificates: Vec<Served>,
-    /// The installation, or why there is none yet.
+    /// The installation, or why it can't be opened yet.
     first: Result<Arc<Installation>, OpeningError>,
 }
 
@@ -98,17 +98,17 @@ async fn prepare(config: &Config, given: Given) -> Result<Prepared, Failure> {
     }
 }
 
-/// Records that the server did not start, if the store can be opened as it is: what keeps the server from starting may be that it
-/// can't, and another program may be using it.
+/// Records that the server did not start, if the store can be opened as it is: the store itself may be what keeps the server from
+/// starting, and another program may be using it.
 async fn record_failed_start(config: &Config, failure: &Failure) {
     let recording = async {
-        // Only read at first: nothing is changed in a store that can't be opened.
+        // Opened for reading at first: nothing is changed in a store that can't be opened.
         Opened::open(config.clone(), Access::Read, None).await?;
         let opened = Opened::open(config.clone(), Access::Change, None).await?;
         audit::start_failed(&opened.administration(), &failure.to_string()).await?;
         Ok::<_, Failure>(())
     };
-    // The failure itself is what is said.
+    // The failure itself is reported.
     let _ = recording.await;
 }
 
@@ -117,12 +117,12 @@ async fn open_installation(config: &Config) -> Result<Arc<Installation>, Opening
     Ok(Installation::open(config.clone(), store, master_keys, Arc::new(SystemClock)).await?)
 }
 
-/// Says whether to wait for the store. Waiting does not bring a file on this machine.
+/// Says whether to wait for the store. A missing file on this machine won't appear by waiting.
 fn can_wait(config: &Config, error: &OpeningError) -> bool {
     matches!(config.database.url, Database::Postgres(_)) && error.is_passing()
 }
 
-/// Waits for the store, and says why it can't be reached, until it can be or until waiting is in vain.
+/// Waits for the store, and reports why it can't be reached, until it can be or until waiting is in vain.
 async fn wait_for_store(
     config: &Config,
     listeners: &Listeners,
@@ -140,7 +140,7 @@ async fn wait_for_store(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let waiting = Waiting::start(config, listeners, tls, &clock, failure.to_string())
         .map_err(|error| Failure::new(format!("can't listen while the store is away: {error}")))?;
-    // A supervisor that waited for the store would end the process when it is long away.
+    // A supervisor that waited for the store would end the process when the store is unreachable for long.
     supervisor::ready("not ready: the store can't be reached");
     loop {
         waiting.pause(failure.to_string()).await;
@@ -151,7 +151,7 @@ async fn wait_for_store(
     }
 }
 
-/// Reads the configuration of a server, whether it is safe or not.
+/// Reads the configuration of a server, even if it is unsafe.
 pub(crate) fn read(file: Option<&Path>) -> Result<Config, Failure> {
     Config::load(file, Config::environment()).map_err(|error| {
         let problems = error.problems().iter().cloned();

@@ -1,4 +1,4 @@
-//! `tollgate completions` and `tollgate man`: what shells and man know of the command line.
+//! `tollgate completions` and `tollgate man`: the command line for shells and man pages.
 
 use std::fs;
 use std::path::Path;

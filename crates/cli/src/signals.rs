@@ -1,4 +1,4 @@
-//! What ends a command that serves, and what does not.
+//! The signals that end a command which serves, and SIGHUP, which doesn't.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -6,15 +6,15 @@ use tollgate_commands::Failure;
 
 use crate::supervisor;
 
-/// Signals that a command which serves waits for. From now on they do not end the process by themselves.
+/// The signals that a command which serves waits for. They no longer end the process by themselves.
 pub(crate) struct Signals {
-    /// How often it was told to end.
+    /// How often the process was told to end.
     told_to_end: watch::Receiver<u32>,
-    /// SIGHUP: to read anew what it was started with.
+    /// SIGHUP, which asks for a reload.
     hung_up: Signal,
 }
 
-/// Runs a command that serves, to its end. The second SIGTERM or SIGINT ends it at once: whoever sends two does not want to wait.
+/// Runs a command that serves, to its end. A second SIGTERM or SIGINT ends it at once, without waiting.
 pub(crate) async fn serving<F>(command: impl FnOnce(Signals) -> F) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
@@ -64,7 +64,7 @@ impl Signals {
 
 async fn times(mut told_to_end: watch::Receiver<u32>, times: u32) {
     if told_to_end.wait_for(|count| *count >= times).await.is_err() {
-        // Nobody counts any more: the runtime ends.
+        // The task that counts has ended, so the runtime is ending.
         std::future::pending::<()>().await;
     }
 }

@@ -1,4 +1,4 @@
-//! Sockets that systemd, or another supervisor that speaks `sd_listen_fds(3)`, has opened for a command that serves. It keeps
+//! Sockets that systemd, or another supervisor that speaks `sd_listen_fds(3)`, has opened for a command that serves. The supervisor keeps
 //! them while one process ends and the next one starts, so that connections wait in the kernel meanwhile.
 
 use std::fmt::Display;
@@ -11,11 +11,11 @@ use rustix::net::sockopt::socket_acceptconn;
 /// Sockets that listen, each with its name.
 pub(crate) type Given = Vec<(String, TcpListener)>;
 
-/// Takes the sockets that were opened for this process; none without a supervisor (`LISTEN_FDS` unset). They are named to no
-/// program that this one starts, which changes the environment: so it comes before there are threads.
+/// Takes the sockets that were opened for this process; none without a supervisor (`LISTEN_FDS` unset). Programs that this one
+/// starts don't see them, which takes a change of the environment: so it must come before there are threads.
 pub(crate) fn given() -> Result<Given, Failure> {
     let refused = |error| unusable("LISTEN_FDS", error);
-    // Those of a process that started this one have names still.
+    // The variables of the parent process's own sockets may still be set.
     if sd_notify::listen_fds().map_err(refused)?.len() == 0 {
         return Ok(Given::new());
     }

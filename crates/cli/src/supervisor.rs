@@ -1,4 +1,4 @@
-//! What systemd, or another supervisor that speaks `sd_notify(3)`, is told of a command that serves. Without one
+//! Messages of a command that serves to systemd, or another supervisor that speaks `sd_notify(3)`. Without one
 //! (`NOTIFY_SOCKET` unset) nothing is done.
 
 use std::convert::Infallible;
@@ -7,21 +7,21 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// Says that the listeners accept, and whether requests are served yet.
+/// Reports that the listeners accept, and whether requests are served yet.
 pub(crate) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
-/// Completes as `end` does, and says that the process ends.
+/// Completes as `end` does, and reports that the process is ending.
 pub(crate) async fn stopping(end: impl Future<Output = ()>) {
     end.await;
     tell(&[NotifyState::Stopping]);
 }
 
-/// Feeds the watchdog, if the supervisor has one, as long as the runtime gets round to it.
+/// Feeds the watchdog, if the supervisor has one, as long as the runtime makes progress.
 pub(crate) async fn watchdog() -> Infallible {
     let Some(patience) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
-    // Half of it, as sd_watchdog_enabled(3) recommends.
+    // Half of the time, as sd_watchdog_enabled(3) recommends.
     let mut ticks = interval((patience / 2).max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

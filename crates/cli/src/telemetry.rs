@@ -14,19 +14,19 @@ use tollgate_telemetry::{Delivering, Identity, Telemetry};
 
 use crate::args::TelemetryArgs;
 
-/// How long a process that ends waits until what it has recorded is delivered.
+/// How long a process that ends waits until the recorded data is delivered.
 const LAST_DELIVERY: Duration = Duration::from_secs(2);
 
-/// Where it is sent, and what.
+/// The collector, and the data to send.
 struct Settings<'a> {
     collector: HttpCollectorSettings<'a>,
-    /// The share of traces that is recorded, where any are.
+    /// The share of traces to record; `None` if none are recorded.
     sample: Option<Sample>,
     service_name: &'a str,
     attributes: &'a [ResourceAttribute],
 }
 
-/// Prepares to send. It fails where that could never succeed.
+/// Prepares to send. Fails if sending could never succeed.
 fn prepare(settings: &Settings<'_>) -> Result<Telemetry, CollectorError> {
     let collector = HttpCollector::new(&settings.collector)?;
     let attributes = settings.attributes.iter().map(|one| (one.name.clone(), one.value.clone()));
@@ -43,7 +43,7 @@ fn prepare(settings: &Settings<'_>) -> Result<Telemetry, CollectorError> {
     })
 }
 
-/// Has a server's requests recorded and its metrics sent, if it is configured to.
+/// Starts to record a server's requests and to send its metrics, if that is configured.
 pub(crate) fn of_server(config: &Config, server: &Arc<Server>) -> Result<Option<Delivering>, Failure> {
     let Some(mut telemetry) = prepare_for_server(config)? else { return Ok(None) };
     if config.telemetry.metrics {
@@ -56,7 +56,7 @@ pub(crate) fn of_server(config: &Config, server: &Arc<Server>) -> Result<Option<
     Ok(Some(delivering))
 }
 
-/// Says whether a server could send what it is configured to.
+/// Checks whether a server could send to the configured collector.
 pub(crate) fn check(config: &Config) -> Result<(), Failure> {
     prepare_for_server(config).map(drop)
 }
@@ -80,7 +80,7 @@ fn prepare_for_server(config: &Config) -> Result<Option<Telemetry>, Failure> {
     Ok(Some(telemetry))
 }
 
-/// Prepares to send what the agent records, if its arguments say where to.
+/// Prepares to send the agent's traces and metrics, if its arguments name a collector.
 pub(crate) fn of_agent(args: &TelemetryArgs) -> Result<Option<Telemetry>, Failure> {
     let Some(endpoint) = &args.otlp_endpoint else { return Ok(None) };
     let settings = Settings {
@@ -102,7 +102,7 @@ pub(crate) fn of_agent(args: &TelemetryArgs) -> Result<Option<Telemetry>, Failur
     })
 }
 
-/// Waits until what was recorded is delivered, but not for long.
+/// Waits until the recorded data is delivered, but not for long.
 pub(crate) async fn end(delivering: Option<Delivering>) {
     if let Some(delivering) = delivering
         && !delivering.end(LAST_DELIVERY).await

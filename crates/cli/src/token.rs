@@ -1,4 +1,4 @@
-//! `tollgate token`: an access token for programs that can't obtain one.
+//! `tollgate token`: obtains an access token for programs that can't obtain one themselves.
 
 use serde_json::json;
 use tollgate_client::{SystemClock, TokenSource};

@@ -1,4 +1,4 @@
-//! Sends requests with the token, and once more where a 401 says that another token may help.
+//! Sends requests with the token, and once more if a 401 says that another token may help.
 
 use std::sync::Arc;
 
@@ -37,33 +37,33 @@ pub struct Authorizer {
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError<E> {
-    /// There is no token for it. It was not sent.
+    /// No token is available. The request was not sent.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The error of whatever sends requests.
+    /// The error of the HTTP client that sends requests.
     #[error(transparent)]
     Inner(E),
 }
 
 impl Authorizer {
-    /// Authorizes requests to these origins, and no others.
+    /// Makes an authorizer for requests to these origins, and no others.
     pub fn new(cached: Cached, origins: impl IntoIterator<Item = Origin>) -> Self {
         Self { cached, origins: origins.into_iter().collect(), keys: true }
     }
 
-    /// Adds no `Idempotency-Key` to POSTs that have none.
+    /// Turns off adding an `Idempotency-Key` to POSTs that have none.
     #[must_use]
     pub fn without_idempotency_keys(mut self) -> Self {
         self.keys = false;
         self
     }
 
-    /// The cache that the tokens come from.
+    /// Returns the cache that the tokens come from.
     pub fn cached(&self) -> &Cached {
         &self.cached
     }
 
-    /// Sends a request with the token, and a POST without an `Idempotency-Key` with a new one. Where a 401 says that
+    /// Sends a request with the token, and a POST without an `Idempotency-Key` with a new one. If a 401 says that
     /// another token may help, the token is renewed and the request is sent once more, with the same key and body.
     ///
     /// `sender` must return a 401 as an answer and not as an error. A request to another origin, or with an
@@ -94,7 +94,7 @@ impl Authorizer {
         Ok(second)
     }
 
-    /// Whether the request is to have a token. If so, adds what else it needs.
+    /// Says whether the request gets a token. If so, adds the other headers that it needs.
     fn prepare(&self, request: &mut impl Outgoing) -> bool {
         let (method, uri, headers) = request.head();
         if headers.contains_key(AUTHORIZATION) || !uri.is_some_and(|uri| self.covers(&uri)) {
@@ -106,12 +106,12 @@ impl Authorizer {
         true
     }
 
-    /// Whether requests to this URI are authorized.
+    /// Says whether requests to this URI are authorized.
     fn covers(&self, uri: &Uri) -> bool {
         self.origins.iter().any(|origin| origin.is_of(uri))
     }
 
-    /// Whether the answer comes from an origin that the token is for, and not from where a redirect led.
+    /// Says whether the answer comes from an origin that the token is for, and not from the target of a redirect.
     fn is_from_origin(&self, answer: &impl Incoming) -> bool {
         answer.url().is_none_or(|url| url.parse().is_ok_and(|uri| self.covers(&uri)))
     }
@@ -134,7 +134,7 @@ impl Authorizer {
         reaction
     }
 
-    /// A newer token than the one that was refused.
+    /// Returns a newer token than the one that was refused, if there is one.
     async fn renewed(&self, refused: Generation) -> Option<Authorization> {
         let newer = self.cached.refused(refused).await;
         telemetry::unauthorized(if newer.is_some() { "resent" } else { "no_newer_token" });
@@ -162,7 +162,7 @@ impl Authorizer {
     }
 }
 
-/// A UUIDv7 (RFC 9562 §5.7).
+/// Returns a new UUIDv7 (RFC 9562 §5.7).
 pub(crate) fn uuid_v7(now: Reading) -> HeaderValue {
     let mut random = [0; 10];
     rand::rng().fill_bytes(&mut random);

@@ -25,12 +25,12 @@ pub struct Blocking(Arc<Inner>);
 struct Inner {
     authorizer: Authorizer,
     runtime: Handle,
-    /// The thread ends when this is dropped.
+    /// The sender whose end stops the thread.
     _stop: oneshot::Sender<()>,
 }
 
 impl Blocking {
-    /// Holds the tokens of `source` for requests to these origins. It fails where no thread can be started.
+    /// Makes an authorizer with the tokens of `source` for requests to these origins. Fails if no thread can be started.
     pub fn new(
         source: impl TokenSource,
         settings: Settings,
@@ -51,17 +51,17 @@ impl Blocking {
         Ok(Self(Arc::new(Inner { authorizer, runtime: handle, _stop: stop })))
     }
 
-    /// The current token, or the next one, for which it waits as [`Cached::ready`] does.
+    /// Returns the current token, or the next one, for which it waits as [`Cached::ready`] does.
     pub fn authorization(&self) -> Result<Authorization, Unavailable> {
         self.wait_for(self.0.authorizer.cached().ready())
     }
 
-    /// A newer token than the one that the API refused, as [`Cached::refused`] returns it.
+    /// Returns a newer token than the one that the API refused, as [`Cached::refused`] does.
     pub fn refused(&self, generation: Generation) -> Option<Authorization> {
         self.wait_for(self.0.authorizer.cached().refused(generation))
     }
 
-    /// Sends a request with the token, by `send`, and once more where a 401 says that another token may help.
+    /// Sends a request with the token, by `send`, and once more if a 401 says that another token may help.
     ///
     /// `send` must return a 401 as an answer and not as an error.
     pub fn send<B, R, E>(

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Holds a token and renews it in time, on a task of its own.
 ///
 /// Cloning it is cheap, and all clones share the token. The task ends with the last of them. It starts with
-/// [`new`](Self::new) where that is called in a tokio runtime, and otherwise with the first caller that waits.
+/// [`new`](Self::new) if that is called in a tokio runtime, and otherwise with the first caller that waits.
 #[derive(Clone)]
 pub struct Cached(Arc<Inner>);
 
@@ -38,7 +38,7 @@ struct Inner {
 }
 
 impl Cached {
-    /// Holds the tokens of `source`.
+    /// Makes a cache for the tokens of `source`.
     pub fn new(source: impl TokenSource, settings: Settings) -> Self {
         let rng = settings.seed.map_or_else(|| StdRng::from_rng(&mut rand::rng()), StdRng::seed_from_u64);
         let shared = Shared {
@@ -57,15 +57,15 @@ impl Cached {
         cached
     }
 
-    /// The current token, if it can be used. This takes no lock, does not wait and does not allocate.
+    /// Returns the current token, if it can be used. This takes no lock, does not wait and does not allocate.
     #[inline]
     pub fn authorization(&self) -> Option<Authorization> {
         self.0.shared.authorization()
     }
 
-    /// The current token, or else the next one, for which it waits as long as the settings say.
+    /// Returns the current token, or else the next one, for which it waits as long as the settings say.
     ///
-    /// It fails at once where none can come in that time, or none has come for that time. Dropping the future is harmless.
+    /// Fails at once if none can come in that time, or none has come for that time. Dropping the future is harmless.
     pub async fn ready(&self) -> Result<Authorization, Unavailable> {
         match self.authorization() {
             Some(authorization) => Ok(authorization),
@@ -73,7 +73,7 @@ impl Cached {
         }
     }
 
-    /// A newer token than the one that the API refused, if one comes within 3 seconds.
+    /// Returns a newer token than the one that the API refused, if one comes within 3 seconds.
     ///
     /// If the token has been replaced already, this returns the current one. Otherwise all callers share one token call.
     /// While fresh tokens are refused, calls are 0.4 s apart, then twice as far each time, up to 30 s, less up to a quarter
@@ -109,7 +109,7 @@ impl Cached {
         }
     }
 
-    /// The next token after this one, however long it takes: for a program that passes tokens on.
+    /// Returns the next token after this one, however long it takes: for a program that passes tokens on.
     pub async fn after(&self, generation: Generation) -> Authorization {
         let shared = &self.0.shared;
         let mut attempted = shared.attempted.subscribe();
@@ -122,17 +122,17 @@ impl Cached {
         }
     }
 
-    /// How long the current token can be used. Zero without one.
+    /// Returns how long the current token can be used; zero if there is none.
     pub fn usable_for(&self) -> Duration {
         self.0.shared.usable_for(self.0.shared.clock.now())
     }
 
-    /// The state of the cache.
+    /// Returns the state of the cache.
     pub fn state(&self) -> State {
         self.0.shared.state()
     }
 
-    /// The clock that decides when a token expires.
+    /// Returns the clock that decides when a token expires.
     pub fn clock(&self) -> &dyn Clock {
         &*self.0.shared.clock
     }
@@ -171,7 +171,7 @@ impl Cached {
         verdict
     }
 
-    /// Wakes the task, and starts one where there is none, because its runtime may have ended.
+    /// Wakes the task, or starts one if there is none, because its runtime may have ended.
     fn wake(&self) {
         if let Ok(runtime) = Handle::try_current() {
             self.0.ensure_task(&runtime);

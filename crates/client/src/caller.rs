@@ -15,7 +15,7 @@ const BASE_URL: &str = "TOLLGATE_BASE_URL";
 const CLIENT_ID: &str = "TOLLGATE_CLIENT_ID";
 const CLIENT_SECRET: &str = "TOLLGATE_CLIENT_SECRET";
 
-/// A client of the Payment API: where the API is, and what the client authenticates with.
+/// A client of the Payment API: the URL of the API, and the credentials.
 ///
 /// ```no_run
 /// use tollgate_client::{Caller, Environment, Settings};
@@ -38,7 +38,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// A client of the API at this base URL, with or without a slash at its end.
+    /// Makes a client of the API at this base URL, with or without a slash at its end.
     pub fn new(
         base_url: &str,
         id: impl SecretSource,
@@ -47,7 +47,7 @@ impl Caller {
         Self::allowing(HttpHosts::default(), base_url, id, secret)
     }
 
-    /// The same, and over http to these hosts, too.
+    /// Makes a client as [`new`](Self::new) does, which may use http to these hosts, too.
     pub fn allowing(
         http_hosts: HttpHosts,
         base_url: &str,
@@ -64,10 +64,10 @@ impl Caller {
         })
     }
 
-    /// The client that the environment describes: `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and
+    /// Makes the client that the environment describes: `TOLLGATE_BASE_URL`, `TOLLGATE_CLIENT_ID` and
     /// `TOLLGATE_CLIENT_SECRET`, each a value or a [`Reference`].
     ///
-    /// The base URL is read here; id and secret are when they are needed, and again when the authority refuses them. http is
+    /// The base URL is read here; id and secret are read when they are needed, and again when the authority refuses them. http is
     /// used to the hosts that `TOLLGATE_ALLOW_HTTP_TO` names.
     pub async fn from_environment(environment: &Environment) -> Result<Self, CallerError> {
         let hosts = HttpHosts::from_environment(environment);
@@ -75,7 +75,7 @@ impl Caller {
             .await
     }
 
-    /// The same, with these hosts in place of those of the environment.
+    /// Makes the client that the environment describes, with these hosts instead of those of the environment.
     pub async fn described(environment: &Environment, http_hosts: HttpHosts) -> Result<Self, CallerError> {
         let public = environment.clone().of_public_values();
         let base_url = open(&public, BASE_URL, "the base URL of the API")?;
@@ -86,72 +86,72 @@ impl Caller {
             .map_err(|error| CallerError::of(BASE_URL, error))
     }
 
-    /// The same for a program that is not async. It panics within a runtime.
+    /// Makes the client that the environment describes, for a program that is not async. Panics within a runtime.
     pub fn from_environment_blocking(environment: &Environment) -> Result<Self, CallerError> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| CallerError::of(BASE_URL, error))?;
         runtime.block_on(Self::from_environment(environment))
     }
 
-    /// Whether the environment has any of the three variables.
+    /// Says whether the environment has any of the three variables.
     pub fn is_in_environment(environment: &Environment) -> bool {
         [BASE_URL, CLIENT_ID, CLIENT_SECRET].iter().any(|name| environment.variable(name).is_some())
     }
 
-    /// The base URL of the API, without a slash at its end.
+    /// Returns the base URL of the API, without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// Where the client's id is read from.
+    /// Returns the source of the client's id.
     pub fn id(&self) -> Arc<dyn SecretSource> {
         self.id.clone()
     }
 
-    /// Where the client's secret is read from.
+    /// Returns the source of the client's secret.
     pub fn secret(&self) -> Arc<dyn SecretSource> {
         self.secret.clone()
     }
 
-    /// Where tokens may be sent.
+    /// Returns the origin to which tokens may be sent.
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The hosts that are called over http, besides this machine.
+    /// Returns the hosts that may be called over http, besides this machine.
     pub fn http_hosts(&self) -> &HttpHosts {
         &self.http_hosts
     }
 
-    /// Starts a client of reqwest for calls of the API, as [`http_client_builder`](crate::http_client_builder) does.
+    /// Starts to build a reqwest client for calls of the API, as [`http_client_builder`](crate::http_client_builder) does.
     pub fn http_client_builder(&self) -> Result<reqwest::ClientBuilder, ConfigurationError> {
         http_client::http_client_builder_allowing(&self.base_url, &self.http_hosts)
     }
 
-    /// Starts to obtain tokens as this client.
+    /// Starts to build a token source for this client.
     pub fn credentials_builder(&self) -> Builder {
         ClientCredentials::builder(self.dialect.clone(), self.id.clone(), self.secret.clone())
     }
 
-    /// Starts to obtain tokens for one of the APIs of the authority, by its endpoint of RFC 6749.
+    /// Starts to build a token source for one of the APIs of the authority, by its endpoint of RFC 6749.
     pub fn credentials_builder_for(&self, audience: &str) -> Result<Builder, ConfigurationError> {
         let url = format!("{}/oauth2/token", self.base_url);
         let dialect = Dialect::standard_allowing(&url, ClientAuthentication::Basic, &self.http_hosts)?;
         Ok(ClientCredentials::builder(dialect, self.id.clone(), self.secret.clone()).audience(audience))
     }
 
-    /// Obtains tokens as this client. It fails where TLS can't be set up.
+    /// Makes a token source for this client. Fails if TLS can't be set up.
     pub fn credentials(&self) -> Result<ClientCredentials, ConfigurationError> {
         self.credentials_builder().build()
     }
 
-    /// Authorizes requests to the API as this client. It fails where TLS can't be set up.
+    /// Makes an authorizer of requests to the API. Fails if TLS can't be set up.
     pub fn authorizer(&self, settings: Settings) -> Result<Authorizer, ConfigurationError> {
         Ok(Authorizer::new(Cached::new(self.credentials()?, settings), [self.origin.clone()]))
     }
 }
 
-/// Opens what a variable holds or refers to.
+/// Opens the value of a variable, or the source that it refers to.
 fn open(
     environment: &Environment,
     name: &'static str,
@@ -164,7 +164,7 @@ fn open(
     reference.open(environment.clone()).map_err(|error| CallerError::of(name, error))
 }
 
-/// A variable that describes a client is missing or wrong.
+/// The error for a variable of a client that is missing or wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{name}{problem}")]
 pub struct CallerError {

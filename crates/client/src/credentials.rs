@@ -27,7 +27,7 @@ const STORE_READS: Duration = Duration::from_secs(5);
 /// secret. It makes one attempt; [`Cached`](crate::Cached) makes the next.
 ///
 /// Id and secret are read when they are first needed, and again when the authority refuses them; if they have changed,
-/// they are tried at once. While they stay refused, a change of a file is noticed within a second, and a change in a secret
+/// they are tried at once. While they are refused, a change of a file is noticed within a second, and a change in a secret
 /// store within five; the authority is not called for that.
 pub struct ClientCredentials {
     exchange: Exchange,
@@ -54,11 +54,11 @@ pub struct Builder {
 struct State {
     credentials: Option<Credentials>,
     refresh: Option<Refresh>,
-    /// The last call by the refresh token failed, but not because the token was refused.
+    /// Whether the last call with the refresh token failed, although the token was not refused.
     refresh_failed: bool,
-    /// The marks of id and secret before they were last read.
+    /// The marks of id and secret from before they were last read.
     marks: Option<[Mark; 2]>,
-    /// Who refused which credentials, and when.
+    /// The last refusal, if only other credentials can end it.
     refused: Option<Refused>,
 }
 
@@ -67,7 +67,7 @@ struct State {
 enum Refused {
     /// The authority refuses these credentials, which were read at this time of the monotonic clock.
     Client(Credentials, Duration),
-    /// The secret store refuses this process, and did so last at this time.
+    /// The secret store refuses access to this process, and did so last at this time.
     Reader(Duration),
 }
 
@@ -110,13 +110,13 @@ impl Builder {
         self
     }
 
-    /// Sends calls to the authority by this transport in place of HTTP. Its timeout applies then.
+    /// Sends calls to the authority by this transport instead of HTTP. The transport's own time limit applies.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Builds the credentials. It fails where TLS can't be set up.
+    /// Builds the credentials. Fails if TLS can't be set up.
     pub fn build(self) -> Result<ClientCredentials, ConfigurationError> {
         let Dialect(dialect) = self.dialect;
         let transport = match self.transport {
@@ -148,8 +148,8 @@ impl ClientCredentials {
         }
     }
 
-    /// Reads id and secret anew, and says whether they are others. If so the next token is obtained by them. Those that can't be read
-    /// leave the ones before in force.
+    /// Reads id and secret again, and says whether they have changed. If so, the next token is obtained with them. If they can't be read,
+    /// the old ones stay in force.
     pub async fn read_anew(&self) -> Result<bool, SecretError> {
         let marks = self.marks().await;
         let read = self.read().await?;
@@ -162,7 +162,7 @@ impl ClientCredentials {
         Ok(has_changed)
     }
 
-    /// Records what is refused.
+    /// Notes a refusal, if the outcome is one.
     fn note(&self, obtained: Result<Token, ObtainError>, clock: &dyn Clock) -> Result<Token, ObtainError> {
         let mut state = self.state();
         state.refused = match (&obtained, &state.credentials) {
@@ -178,7 +178,7 @@ impl ClientCredentials {
         obtained
     }
 
-    /// Whether there are other credentials than the refused ones.
+    /// Says whether the credentials have changed since they were refused.
     async fn look(&self, clock: &dyn Clock) -> bool {
         let Some(refused) = self.state().refused.clone() else { return false };
         let marks = self.marks().await;
@@ -215,7 +215,7 @@ impl ClientCredentials {
         self.authenticate(clock).await
     }
 
-    /// The refresh token, unless it expires soon. After a failed call with it, the secret is used once.
+    /// Returns the refresh token, unless it expires soon. After a failed call with it, the secret is used once.
     fn usable_refresh(&self, now: Reading) -> Option<Refresh> {
         let mut state = self.state();
         if std::mem::take(&mut state.refresh_failed) {

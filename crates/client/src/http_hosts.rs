@@ -1,27 +1,27 @@
-//! Hosts that are called over http because somebody said so.
+//! Hosts that may be called over http because an operator allows it.
 
 use reqwest::Url;
 use tollgate_secrets::Environment;
 
-/// Hosts that secrets and tokens are sent to in the clear, besides this machine: services within a cluster whose network nobody
+/// Hosts that secrets and tokens are sent to without encryption, besides this machine: services within a cluster whose network nobody
 /// else can listen to, or where a mesh encrypts it. There are none unless an operator names them.
 ///
-/// A host stands for itself alone, whatever the port: neither for names below it nor for other names of its address.
+/// A host stands only for itself, with any port: neither for names below it nor for other names of its address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpHosts(Vec<String>);
 
 impl HttpHosts {
-    /// The variable that names them, separated by commas.
+    /// The variable that names the hosts, separated by commas.
     pub const VARIABLE: &str = "TOLLGATE_ALLOW_HTTP_TO";
 
-    /// The hosts that the environment names.
+    /// Reads the hosts from the environment.
     pub fn from_environment(environment: &Environment) -> Result<Self, NotAHost> {
         let named = environment.variable(Self::VARIABLE).unwrap_or_default();
         let mut named = named.split(',').map(str::trim).filter(|host| !host.is_empty());
         named.try_fold(Self::default(), Self::and)
     }
 
-    /// These hosts, and one more: a name or an IP address, without scheme and port.
+    /// Adds a host: a name or an IP address, without scheme and port.
     pub fn and(mut self, host: &str) -> Result<Self, NotAHost> {
         let url = Url::parse(&format!("http://{host}/")).map_err(|_| NotAHost)?;
         let found = url.host_str().unwrap_or_default();
@@ -33,13 +33,13 @@ impl HttpHosts {
         Ok(self)
     }
 
-    /// Whether the host of a URL is one of them.
+    /// Says whether the host of a URL is one of them.
     pub(crate) fn has(&self, url: &Url) -> bool {
         url.host_str().is_some_and(|host| self.0.iter().any(|known| known == host))
     }
 }
 
-/// A text that is no host which http may be used to.
+/// The error for a text that is not a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("these must be names of hosts or IP addresses, without scheme and port, separated by commas")]
 pub struct NotAHost;

@@ -13,7 +13,7 @@ use crate::{Authorizer, CallError, Replay, Sender, Spare};
 
 /// Sends requests through the inner service with the token of an [`Authorizer`].
 ///
-/// The inner service gets bodies as [`Replay`]. Where it needs another type, as a channel of tonic does, map it in
+/// The inner service gets bodies as [`Replay`]. If it needs another type, as a channel of tonic does, map it in
 /// between: `.layer(authorizer).map_request(|request: Request<_>| request.map(tonic::body::Body::new))`.
 #[derive(Clone)]
 pub struct Authorize<S> {
@@ -45,7 +45,7 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        // The clone may not be ready, so it replaces the one that is.
+        // The clone may not be ready, so the ready service is taken and replaced by it.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
         let (authorizer, request) = (self.authorizer.clone(), request.map(Replay::new));
@@ -67,7 +67,7 @@ impl<R, E> Future for ResponseFuture<R, E> {
     }
 }
 
-/// Sends by the inner service, once it is ready.
+/// Sends requests by the inner service, once it is ready.
 struct Inner<S>(S);
 
 impl<S, B, R> Sender<Request<Replay<B>>> for Inner<S>

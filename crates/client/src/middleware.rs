@@ -9,7 +9,7 @@ use reqwest_middleware::{Error, Middleware, Next, Result};
 
 use crate::{Authorizer, CallError, Sender, Spare};
 
-/// Sends requests with the token. The client below follows redirects as it is configured, and removes the token where one
+/// Sends requests with the token. The inner client follows redirects as it is configured, and removes the token if one
 /// leads to another origin.
 ///
 /// ```
@@ -37,7 +37,7 @@ impl Middleware for Authorizer {
     }
 }
 
-/// Sends by the rest of the middleware and the client.
+/// Sends requests by the rest of the middleware and the client.
 struct Through<'a> {
     next: Next<'a>,
     extensions: &'a mut Extensions,
@@ -57,7 +57,7 @@ impl Sender<Request> for Through<'_> {
     }
 }
 
-/// Whether a request without an answer is sent again: it can't have arrived, or may arrive twice. After a timeout that
+/// Says whether a request without an answer is sent again: it can't have arrived, or may arrive twice. After a timeout that
 /// the caller has set, it is not.
 fn may_repeat(error: &Error, spare: &Spare<Request>) -> bool {
     let Error::Reqwest(error) = error else { return false };
@@ -68,8 +68,8 @@ fn may_repeat(error: &Error, spare: &Spare<Request>) -> bool {
     is_broken && spare.may_arrive_twice()
 }
 
-/// Whether the system gave the connection up because nothing was acknowledged. Limits of reqwest cause the same error when
-/// an answer takes too long, but without a number of the system's.
+/// Says whether the system gave up the connection because nothing was acknowledged. Limits of reqwest cause the same error when
+/// an answer takes too long, but without an error number of the system.
 fn is_given_up_by_system(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {

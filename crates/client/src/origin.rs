@@ -1,4 +1,4 @@
-//! Where secrets and tokens may be sent: over https, or to this machine.
+//! Origins that secrets and tokens may be sent to: over https, or on this machine.
 
 use http::Uri;
 use reqwest::Url;
@@ -18,12 +18,12 @@ struct Place {
 }
 
 impl Origin {
-    /// The origin of this URL. It must be https, unless it is on this machine.
+    /// Returns the origin of this URL, which must be https unless it is on this machine.
     pub fn of(url: &str) -> Result<Self, ConfigurationError> {
         Self::allowing(url, &HttpHosts::default())
     }
 
-    /// The same, and http to these hosts, too.
+    /// Returns the origin of this URL, which may be http to these hosts, too.
     pub fn allowing(url: &str, hosts: &HttpHosts) -> Result<Self, ConfigurationError> {
         let url = secure(url, hosts)?;
         let host = url.host_str().ok_or(ConfigurationError::Url)?.to_ascii_lowercase();
@@ -31,18 +31,18 @@ impl Origin {
         Ok(Self(Some(Place { scheme: url.scheme().to_owned(), host, port })))
     }
 
-    /// Whether it is called over http.
+    /// Says whether the origin is called over http.
     pub(crate) fn is_http(&self) -> bool {
         self.0.as_ref().is_some_and(|place| place.scheme == "http")
     }
 
-    /// The origin of a service that has only one, and gets requests whose URI names none. A channel of tonic is such a
-    /// service. A client that follows redirects, or connects to where a URI says, is not.
+    /// Returns the origin of a service that has only one, and gets requests whose URI names none. A channel of tonic is such a
+    /// service. A client that follows redirects, or connects to the URI's host, is not.
     pub fn bound() -> Self {
         Self(None)
     }
 
-    /// Whether a request to this URI goes to this origin.
+    /// Says whether a request to this URI goes to this origin.
     pub(crate) fn is_of(&self, uri: &Uri) -> bool {
         let Some(place) = &self.0 else { return uri.authority().is_none() };
         let default = match uri.scheme_str() {
@@ -56,32 +56,32 @@ impl Origin {
     }
 }
 
-/// Why something can't be set up as it is configured.
+/// Why the client side can't be set up as it is configured.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
-    /// The text is not such a URL.
+    /// The text is not a URL of this form.
     #[error(
         "this must be an absolute https URL, or http for this machine (https://HOST, http://127.0.0.1:PORT), without user, password \
          and fragment, and a base URL also without query"
     )]
     Url,
-    /// A secret would be readable on the way.
+    /// A secret could be read on the way.
     #[error(
         "the URL must begin with https:// unless it is on this machine (localhost): secrets and tokens would be sent in the clear; \
          for a host in your own cluster, say so by its name in TOLLGATE_ALLOW_HTTP_TO"
     )]
     Insecure,
-    /// TLS can't be set up.
+    /// TLS can't be set up, for this reason.
     #[error("TLS can't be set up: {0}")]
     Tls(String),
 }
 
-/// Parses a URL that a secret may be sent to: https, or this machine, or one of these hosts.
+/// Parses a URL that a secret may be sent to: https, this machine, or one of these hosts.
 pub(crate) fn secure(url: &str, hosts: &HttpHosts) -> Result<Url, ConfigurationError> {
     let url = Url::parse(url).map_err(|_| ConfigurationError::Url)?;
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-    // Not every URL of the WHATWG is a URI (RFC 3986), which requests need.
+    // Not every WHATWG URL is a URI (RFC 3986), which requests need.
     if !plain || url.host().is_none() || url.as_str().parse::<Uri>().is_err() {
         return Err(ConfigurationError::Url);
     }

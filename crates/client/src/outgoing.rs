@@ -1,4 +1,4 @@
-//! What an [`Authorizer`](crate::Authorizer) sends and what comes back, whichever HTTP library carries it.
+//! The requests and answers of an [`Authorizer`](crate::Authorizer), whichever HTTP library sends them.
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
@@ -8,14 +8,14 @@ use crate::replay::Rewind;
 use crate::unauthorized::is_repeatable;
 use crate::{Authorization, Replay};
 
-/// What sends requests, such as an HTTP client. A closure that returns a future is one.
+/// Sends requests, such as an HTTP client. A closure that returns a future implements it.
 pub trait Sender<Q: Outgoing> {
-    /// The answer.
+    /// The answer to a request.
     type Answer: Incoming;
-    /// Why there is no answer.
+    /// The error when there is no answer.
     type Error;
 
-    /// Sends a request. The spare is for the case that the connection breaks; a request without a token has none.
+    /// Sends a request. The spare is a copy in case the connection breaks; a request without a token has none.
     fn send(
         &mut self,
         request: Q,
@@ -40,28 +40,28 @@ where
 
 /// A request that can be sent a second time.
 pub trait Outgoing: Sized {
-    /// What a second sending needs.
+    /// The data that a second sending needs.
     type Copy;
 
-    /// The method, the URI and the headers. The URI is missing if the address of the request is not a URI.
+    /// Returns the method, the URI and the headers. The URI is missing if the address of the request is not a URI.
     fn head(&mut self) -> (Method, Option<Uri>, &mut HeaderMap);
 
-    /// Begins to keep what a second sending needs. It is called once, when the headers are complete.
+    /// Begins to keep the data that a second sending needs. It is called once, when the headers are complete.
     fn copy(&mut self) -> Self::Copy;
 
-    /// Whether the copy still has the whole body.
+    /// Says whether the copy still has the whole body.
     fn is_whole(copy: &Self::Copy) -> bool;
 
-    /// The request again, where the copy is whole. An earlier sending that still reads the body is cut off.
+    /// Returns the request again, if the copy is complete. An earlier sending that still reads the body is cut off.
     fn again(copy: &Self::Copy) -> Option<Self>;
 }
 
 /// The answer to a request.
 pub trait Incoming {
-    /// The status and the headers.
+    /// Returns the status and the headers.
     fn head(&self) -> (StatusCode, &HeaderMap);
 
-    /// Where the answer came from, if redirects may have led elsewhere.
+    /// Returns the URL that the answer came from, if redirects may have led elsewhere.
     fn url(&self) -> Option<&str> {
         None
     }
@@ -71,7 +71,7 @@ pub trait Incoming {
 pub struct Spare<Q: Outgoing> {
     copy: Q::Copy,
     repeatable: bool,
-    /// The token, where it is newer than that of the copy.
+    /// The token, if it is newer than the copy's.
     authorization: Option<HeaderValue>,
 }
 
@@ -87,13 +87,13 @@ impl<Q: Outgoing> Spare<Q> {
         self.authorization = Some(newer.header().clone());
     }
 
-    /// Whether the request may arrive twice without harm: its method is idempotent (RFC 9110 §9.2.2), or it has an
+    /// Says whether the request may arrive twice without harm: its method is idempotent (RFC 9110 §9.2.2), or it has an
     /// `Idempotency-Key`.
     pub fn may_arrive_twice(&self) -> bool {
         self.repeatable
     }
 
-    /// The request again, unless its body was too long to be kept. An earlier sending that still reads the body is cut
+    /// Returns the request again, unless its body was too long to be kept. An earlier sending that still reads the body is cut
     /// off.
     pub fn request(&self) -> Option<Q> {
         let mut request = Q::again(&self.copy)?;
@@ -108,7 +108,7 @@ impl<Q: Outgoing> Spare<Q> {
     }
 }
 
-/// With a body in memory.
+/// A request with a body in memory.
 impl<B: Clone> Outgoing for Request<B> {
     type Copy = Self;
 
@@ -129,7 +129,7 @@ impl<B: Clone> Outgoing for Request<B> {
     }
 }
 
-/// With a body that streams.
+/// A request with a body that streams.
 impl<B: Body> Outgoing for Request<Replay<B>> {
     type Copy = (Request<()>, Rewind<B>);
 
@@ -157,7 +157,7 @@ impl<B: Body> Outgoing for Request<Replay<B>> {
     }
 }
 
-/// A stream is kept while it is sent. Any other body can be cloned.
+/// A reqwest request. A streaming body is kept while it is sent; any other body can be cloned.
 impl Outgoing for reqwest::Request {
     type Copy = (Option<Self>, Option<Rewind<reqwest::Body>>);
 

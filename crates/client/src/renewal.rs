@@ -17,7 +17,7 @@ use crate::{Authorization, Fault, ObtainError, Reading, Token};
 
 /// The longest sleep of the task. A timer does not notice that the machine was suspended or a clock was set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(15);
-/// How often it is checked, while the client is refused, whether its credentials have changed.
+/// How often the credentials are checked for a change while the client is refused.
 const LOOK: Duration = Duration::from_secs(1);
 /// The time limit of an attempt. A source has its own, shorter limits for each of its calls.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
@@ -115,7 +115,7 @@ impl Shared {
     }
 }
 
-/// The outcome of a future of the source, or `broken` where it panics.
+/// Returns the output of a future of the source, or `broken` if it panics.
 async fn guarded<T>(mut future: Pin<&mut impl Future<Output = T>>, broken: impl Fn() -> T) -> T {
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(poll) => poll,

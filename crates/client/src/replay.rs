@@ -14,7 +14,7 @@ const LONGEST: usize = 64 * 1024;
 /// The most frames of a body that is kept: each takes memory besides its bytes.
 const MOST_FRAMES: usize = 1_024;
 
-/// A body that is kept while it streams, up to 64 KiB. Longer ones stream as they are.
+/// A body that is kept while it streams, up to 64 KiB. A longer body is streamed but not kept.
 pub struct Replay<B>(Option<Reader<B>>);
 
 /// Sends the body again.
@@ -31,16 +31,16 @@ struct Tape<B> {
     body: Pin<Box<B>>,
     frames: Vec<Bytes>,
     trailers: Option<HeaderMap>,
-    /// The body has been read to its end.
+    /// Whether the body has been read to its end.
     whole: bool,
-    /// How many more bytes can be kept. Absent before keeping begins, and after something was not kept.
+    /// How many more bytes can be kept. `None` before keeping begins, and after something was not kept.
     room: Option<usize>,
-    /// The number of the reader that has the body, which is the last.
+    /// The number of the reader that has the body, which is the latest one.
     turn: u8,
     waiting: Option<Waker>,
 }
 
-/// The request is being sent again, and this sending has lost its body.
+/// The error of a sending that has lost its body because the request is being sent again.
 #[derive(Debug, thiserror::Error)]
 #[error("the request is being sent again")]
 struct Superseded;
@@ -63,12 +63,12 @@ impl<B: Body> Replay<B> {
 }
 
 impl<B> Rewind<B> {
-    /// Whether everything that was read has been kept.
+    /// Says whether everything that was read has been kept.
     pub(crate) fn is_possible(&self) -> bool {
         self.0.as_ref().is_none_or(|tape| lock(tape).room.is_some())
     }
 
-    /// The body from its beginning. An earlier reader is cut off.
+    /// Returns the body from its beginning. An earlier reader is cut off.
     pub(crate) fn rewind(&self) -> Option<Replay<B>> {
         let Some(tape) = &self.0 else { return Some(Replay(None)) };
         let turn = {

@@ -1,4 +1,4 @@
-//! Decides when a token call is due. Pure: the time is an argument, and nothing here waits.
+//! Decides when a token call is due. The code has no side effects: the time is an argument, and nothing here waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 const FIRST_PROBE: Duration = Duration::from_secs(30);
 const LONGEST_PROBE: Duration = Duration::from_secs(300);
-/// The longest pause that is honoured. A longer one is a mistake, such as that of a maintenance page which says an hour.
+/// The longest pause that is honoured. A longer one is a mistake, such as a maintenance page's pause of an hour.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
-/// A token that is refused within this time was not refused for its age.
+/// How young a token must be for a refusal not to be caused by its age.
 const FRESH: Duration = Duration::from_secs(5);
 /// The pause between token calls after the first refusal of a fresh token. Servers that share a store may differ for 250 ms
-/// about which keys are good; less a quarter by chance, this is longer.
+/// about which keys are valid; less a quarter by chance, this is longer.
 const FIRST_FRESH_PAUSE: Duration = Duration::from_millis(400);
 /// The longest pause between token calls while all fresh tokens are refused: another one won't help.
 const LONGEST_FRESH_PAUSE: Duration = Duration::from_secs(30);
@@ -73,7 +73,7 @@ pub(crate) enum Trigger {
 }
 
 impl Trigger {
-    /// The value of the label `trigger` in metrics.
+    /// Returns the value of the label `trigger` in metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Cold => "cold",
@@ -84,10 +84,10 @@ impl Trigger {
     }
 }
 
-/// What a caller whose token was refused can expect.
+/// What a caller can expect after its token was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// A newer token is at hand already.
+    /// A newer token is available already.
     Superseded,
     /// A newer one may come soon.
     Renewing,
@@ -113,7 +113,7 @@ impl Schedule {
         }
     }
 
-    /// How long it takes until the next call is due. Zero is now.
+    /// Returns how long it takes until the next call is due; zero means now.
     pub(crate) fn due(&self, now: Reading) -> Duration {
         let wanted = self.current.as_ref().map_or(Duration::ZERO, |current| {
             let forced = self.forced.map(|at| at.saturating_sub(now.monotonic));
@@ -177,17 +177,17 @@ impl Schedule {
             Some(Failing { error, failures, refusals, unusable_since: unusable_since.filter(|_| !usable) });
     }
 
-    /// Whether the last call failed because the credentials are refused.
+    /// Says whether the last call failed because the credentials are refused.
     pub(crate) fn is_refused(&self) -> bool {
         self.failing.as_ref().is_some_and(|failing| failing.refusals > 0)
     }
 
-    /// Lets the next call be made at once, because the credentials have changed.
+    /// Allows the next call at once, because the credentials have changed.
     pub(crate) fn reconsider(&mut self, now: Reading) {
         self.not_before = now.monotonic;
     }
 
-    /// The pause that the authority asked for. One that is too long is cut to a random length, so that all clients do not
+    /// Returns the pause that the authority asked for. One that is too long is cut to a random length, so that all clients do not
     /// come back at once.
     fn asked(&mut self, retry_after: Option<Duration>) -> Duration {
         match retry_after {
@@ -234,7 +234,7 @@ impl Schedule {
         };
     }
 
-    /// Until when a caller waits for a token that began at `began` and waits for `limit` at most. It fails where none can
+    /// Returns until when a caller waits for a token, having begun at `began` and waiting for `limit` at most. Fails if none can
     /// come in time.
     pub(crate) fn patience(
         &self,
@@ -245,7 +245,7 @@ impl Schedule {
         let next = if self.calling { Duration::ZERO } else { self.due(now) };
         let mut deadline = began.saturating_add(limit);
         if let Some(failing) = &self.failing {
-            // While the authority has been down for long, callers do not wait for one more call to fail.
+            // While the authority has been down for a long time, callers do not wait for one more call to fail.
             let down = failing.unusable_since.map_or(Duration::MAX, |since| since.saturating_add(limit));
             deadline = deadline.min(down);
         }
@@ -256,23 +256,23 @@ impl Schedule {
         Err(Unavailable { retry_after: next, error })
     }
 
-    /// Why the last call failed, and how many failed in a row.
+    /// Returns why the last call failed, and how many failed in a row.
     pub(crate) fn failing(&self) -> Option<(&Arc<ObtainError>, u32)> {
         self.failing.as_ref().map(|failing| (&failing.error, failing.failures))
     }
 
-    /// Whether the current token can be used.
+    /// Says whether the current token can be used.
     pub(crate) fn is_usable(&self, now: Reading) -> bool {
         self.current.as_ref().is_some_and(|current| now.is_before(current.usable_until))
     }
 
-    /// The age of the current token.
+    /// Returns the age of the current token.
     pub(crate) fn age(&self, now: Reading) -> Option<Duration> {
         self.current.as_ref().map(|current| now.monotonic.saturating_sub(current.obtained))
     }
 }
 
-/// The pause before try number `n`, which starts at 1.
+/// Returns the pause before try number `n`, which starts at 1.
 fn doubled(first: Duration, n: u32, longest: Duration) -> Duration {
     first.saturating_mul(1 << (n - 1).min(16)).min(longest)
 }

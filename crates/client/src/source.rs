@@ -14,7 +14,7 @@ pub trait TokenSource: Send + Sync + 'static {
     /// Obtains a token now. It tries once; the caller decides when to try again.
     fn obtain<'a>(&'a self, clock: &'a dyn Clock) -> Obtaining<'a>;
 
-    /// Whether the credentials have changed since the last attempt, so that the next one can be made at once. It is called
+    /// Says whether the credentials have changed since the last attempt, so that the next one can be made at once. It is called
     /// every second while the last error [is a refusal](ObtainError::is_refusal).
     ///
     /// By default they have not.
@@ -34,20 +34,20 @@ impl<S: TokenSource + ?Sized> TokenSource for Arc<S> {
     }
 }
 
-/// What [`TokenSource::has_changed`] returns.
+/// The future of [`TokenSource::has_changed`].
 pub type Looking<'a> = Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
-/// What [`TokenSource::obtain`] returns.
+/// The future of [`TokenSource::obtain`].
 pub type Obtaining<'a> = Pin<Box<dyn Future<Output = Result<Token, ObtainError>> + Send + 'a>>;
 
-/// Why no token was obtained. It never holds a secret, a token, or what an authority wrote for people to read.
+/// Why no token was obtained. It never contains a secret, a token, or an authority's texts for people.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObtainError {
-    /// A failure that may pass.
+    /// A failure that may be temporary.
     #[error("no token from the authority: {fault}")]
     Transient {
-        /// What went wrong.
+        /// The cause of the failure.
         fault: Fault,
         /// The pause that the authority asked for (RFC 9110 §10.2.3).
         retry_after: Option<Duration>,
@@ -61,7 +61,7 @@ pub enum ObtainError {
 }
 
 impl ObtainError {
-    /// The pause that the authority asked for.
+    /// Returns the pause that the authority asked for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Transient { retry_after, .. } => *retry_after,
@@ -69,7 +69,7 @@ impl ObtainError {
         }
     }
 
-    /// Whether credentials must change before it works: the authority refuses the client, or the secret store refuses this
+    /// Says whether credentials must change before it works: the authority refuses the client, or the secret store refuses this
     /// process.
     pub fn is_refusal(&self) -> bool {
         match self {
@@ -94,11 +94,11 @@ impl From<Fault> for ObtainError {
     }
 }
 
-/// What went wrong with a token call.
+/// The cause of a failed token call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    /// There was no connection, or it broke.
+    /// No connection could be made, or it broke.
     #[error("it can't be reached ({0})")]
     Unreachable(String),
     /// The call took too long.
@@ -135,13 +135,13 @@ impl Fault {
     }
 }
 
-/// An error that the authority answered with: enough to find it in the authority's log.
+/// An error answer of the authority: enough to find it in the authority's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("status {status}{}{}", Labelled(" ", *.code), Labelled(", request id ", .request_id.as_deref()))]
 pub struct Rejection {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
-    /// The code of the error, where it is one that RFC 6749 or the Payment API defines.
+    /// The code of the error, if RFC 6749 or the Payment API defines it.
     pub code: Option<&'static str>,
     /// The `X-Request-Id` of the answer.
     pub request_id: Option<String>,
@@ -155,7 +155,7 @@ impl std::fmt::Display for Labelled<'_> {
     }
 }
 
-/// Finds `text` in a closed set of codes. Nothing else that an authority writes gets into an error.
+/// Finds `text` in a closed set of codes. Nothing else from an authority gets into an error.
 pub(crate) fn known_code(text: &str) -> Option<&'static str> {
     const RFC_6749: [&str; 8] = [
         "invalid_request",

@@ -74,7 +74,7 @@ pub(crate) fn unauthorized(result: &'static str) {
     counter!("tollgate_client_unauthorized_total", "result" => result).increment(1);
 }
 
-/// Says what each metric of this crate is, to the recorder that is installed: for the `HELP` of Prometheus.
+/// Describes each metric of this crate to the recorder that is installed: for the `HELP` of Prometheus.
 pub fn describe_metrics() {
     describe_counter!(
         "tollgate_client_renewals_total",

@@ -1,12 +1,12 @@
-//! The configuration of TLS.
+//! The TLS configuration for requests.
 
 use rustls::{ClientConfig, RootCertStore};
 use tollgate_secrets::https;
 
 use crate::{ConfigurationError, Origin};
 
-/// Makes the configuration of TLS that all requests of this crate are sent with, for clients other than reqwest. It fails
-/// where the system's roots can't be read.
+/// Makes the TLS configuration of all requests of this crate, for clients other than reqwest. Fails if the system's roots can't be
+/// read.
 pub fn tls_config() -> Result<ClientConfig, ConfigurationError> {
     https::tls_config().map_err(|error| {
         ConfigurationError::Tls(format!(
@@ -16,7 +16,7 @@ pub fn tls_config() -> Result<ClientConfig, ConfigurationError> {
     })
 }
 
-/// Makes it for requests to one origin. Where that is called over http nothing is verified, and no list of authorities is needed.
+/// Makes the TLS configuration for requests to one origin. If that is called over http, nothing is verified, and no roots are needed.
 pub fn tls_config_for(origin: &Origin) -> Result<ClientConfig, ConfigurationError> {
     if origin.is_http() { Ok(https::config_trusting(RootCertStore::empty())) } else { tls_config() }
 }

@@ -1,4 +1,4 @@
-//! Access tokens.
+//! Access tokens, as the client holds them.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,9 +20,9 @@ pub struct Token {
 }
 
 impl Token {
-    /// Takes an access token that was requested at `sent` and is valid for `lifetime`.
+    /// Makes a token from an access token that was requested at `sent` and is valid for `lifetime`.
     ///
-    /// It fails for a text that is empty or has anything but visible ASCII (RFC 6750 §2.1).
+    /// Fails for a text that is empty or has anything but visible ASCII (RFC 6750 §2.1).
     pub fn new(access_token: &str, sent: Reading, lifetime: Duration) -> Result<Self, NotAToken> {
         if access_token.is_empty() || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(NotAToken);
@@ -35,33 +35,33 @@ impl Token {
         Ok(Self { header, sent, lifetime })
     }
 
-    /// The value of the `Authorization` header, marked sensitive.
+    /// Returns the value of the `Authorization` header, marked sensitive.
     pub fn header(&self) -> &HeaderValue {
         &self.header
     }
 
-    /// The token itself.
+    /// Returns the token itself.
     pub fn expose_token(&self) -> &str {
         expose(&self.header)
     }
 
-    /// The lifetime, counted from when the token was requested.
+    /// Returns the lifetime, counted from when the token was requested.
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// When it was requested.
+    /// Returns when it was requested.
     pub fn sent(&self) -> Reading {
         self.sent
     }
 
-    /// When it expires.
+    /// Returns when it expires.
     pub fn expires(&self) -> Reading {
         self.sent.after(self.lifetime)
     }
 }
 
-/// A text that can't be a bearer token.
+/// The error for a text that can't be a bearer token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this is not a bearer token: it is empty or has characters that a token can't have")]
 pub struct NotAToken;
@@ -88,22 +88,22 @@ impl Authorization {
         Self { header: token.header.clone(), generation }
     }
 
-    /// The value of the `Authorization` header, marked sensitive.
+    /// Returns the value of the `Authorization` header, marked sensitive.
     pub fn header(&self) -> &HeaderValue {
         &self.header
     }
 
-    /// The value of the `Authorization` header, marked sensitive.
+    /// Returns the value of the `Authorization` header, marked sensitive.
     pub fn into_header(self) -> HeaderValue {
         self.header
     }
 
-    /// The generation, to be named when the token is refused.
+    /// Returns the generation, to be named when the token is refused.
     pub fn generation(&self) -> Generation {
         self.generation
     }
 
-    /// The token itself, for a program that needs it without the header.
+    /// Returns the token itself, for a program that needs it without the header.
     pub fn expose_token(&self) -> &str {
         expose(&self.header)
     }

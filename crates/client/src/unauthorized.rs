@@ -17,7 +17,7 @@ pub(crate) enum Reaction {
     Resend,
 }
 
-/// Decides about the answer to a request that was sent once. `replayable` is whether its body can be sent again.
+/// Decides what to do about the answer to a request that was sent once. `replayable` is whether its body can be sent again.
 pub(crate) fn react(status: StatusCode, headers: &HeaderMap, repeatable: bool, replayable: bool) -> Reaction {
     if status != StatusCode::UNAUTHORIZED {
         return Reaction::PassOn;
@@ -25,25 +25,25 @@ pub(crate) fn react(status: StatusCode, headers: &HeaderMap, repeatable: bool, r
     let before_the_handler = match challenge(headers) {
         Challenge::None | Challenge::Other => return Reaction::PassOn,
         Challenge::Bare => false,
-        // The guard refused it, before anything was done.
+        // The guard refused it, before the API processed it.
         Challenge::InvalidToken => true,
     };
     if replayable && (repeatable || before_the_handler) { Reaction::Resend } else { Reaction::Renew }
 }
 
-/// Whether a request may arrive twice without harm: its method is idempotent (RFC 9110 §9.2.2), or it has a key.
+/// Says whether a request may arrive twice without harm: its method is idempotent (RFC 9110 §9.2.2), or it has a key.
 pub(crate) fn is_repeatable(method: &Method, headers: &HeaderMap) -> bool {
     method.is_idempotent() || headers.contains_key(IDEMPOTENCY_KEY)
 }
 
-/// What the challenges of an answer say about the bearer token.
+/// The meaning of an answer's challenges for the bearer token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Challenge {
     /// No challenge is for bearer tokens.
     None,
     /// A challenge asks for a bearer token without a reason.
     Bare,
-    /// `error="invalid_token"`.
+    /// A challenge has `error="invalid_token"`.
     InvalidToken,
     /// Another error, which a newer token would not correct.
     Other,

@@ -1,11 +1,11 @@
-//! Why there is no token for now.
+//! The error that no token is available for now.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ObtainError;
 
-/// There is no token for now.
+/// The error that no token is available for now.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("no access token for now, the next attempt is in {} s{}", .retry_after.as_secs(), Because(.error.as_deref()))]
 pub struct Unavailable {

@@ -1,4 +1,4 @@
-//! `tollgate config adopt`: lets the servers that share a store agree on a configuration.
+//! `tollgate config adopt`: makes the servers that share a store agree on a configuration.
 
 use serde_json::json;
 use tollgate_admin::{Terms, configuration, whoever_runs_this};
@@ -19,7 +19,7 @@ pub struct AdoptArgs {
     why: Why,
 }
 
-/// Records what the configuration says, and prints it.
+/// Records the terms of the configuration, and prints them.
 pub async fn adopt(AdoptArgs { store, why }: AdoptArgs, format: Format) -> Result<(), Failure> {
     let opened = open::installation(&store, Access::Create).await?;
     let by =

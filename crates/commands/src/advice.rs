@@ -1,10 +1,10 @@
-//! What to do where somebody can't be reached or gives no token.
+//! Advice for when a server can't be reached or gives no token.
 
 use tollgate_client::{Fault, ObtainError};
 use tollgate_config::{Config, is_loopback_host};
 use url::Url;
 
-/// Says why the authority at `base_url` gave no token, and what to do.
+/// Returns why the authority at `base_url` gave no token, and what to do.
 pub fn without_token(base_url: &str, error: &ObtainError) -> String {
     let advice = match error {
         ObtainError::Transient { fault: Fault::Unreachable(cause), .. } => {
@@ -33,9 +33,9 @@ pub fn without_token(base_url: &str, error: &ObtainError) -> String {
     format!("{error}{advice}")
 }
 
-/// Says what to do where there is no connection, by its cause.
+/// Returns what to do if no connection can be made, depending on the cause.
 pub fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
-    // What is wrong with TLS says itself what to do.
+    // The message of a TLS problem says itself what to do.
     if cause.contains("its certificate") || cause.contains("TLS") {
         return format!("; {base_url} was called");
     }
@@ -49,7 +49,7 @@ pub fn unreachable(cause: &str, base_url: &str, what: &str) -> String {
     }
 }
 
-/// Returns the variable that names the proxy of a URL, if one does. Nothing on this machine is called through one.
+/// Returns the variable that names the proxy for a URL, if one does. No proxy is used for this machine.
 fn proxy(base_url: &str) -> Option<&'static str> {
     let url = Url::parse(base_url).ok()?;
     let names: &[&'static str] = match url.scheme() {

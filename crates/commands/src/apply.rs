@@ -67,7 +67,7 @@ fn dry_run(plan: &Plan, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks before anything ends that works.
+/// Asks before something is ended that works.
 fn confirm(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     let count = |is: fn(&Step) -> bool| plan.steps.iter().filter(|step| is(step)).count();
     let ends = count(Step::ends_something);
@@ -86,7 +86,7 @@ fn confirm(plan: &Plan, args: &ApplyArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Warns of each scope that nothing here asks for, once.
+/// Warns once of each scope that Tollgate doesn't require.
 fn warn_of_unknown(wanted: &Wanted) {
     let clients = wanted.merchants.iter().flat_map(|merchant| &merchant.clients).chain(&wanted.operators);
     let unknown: BTreeSet<String> = clients
@@ -106,7 +106,7 @@ fn as_wanted(unchanged: usize) -> String {
     format!("{unchanged} merchants and clients are as the file says already")
 }
 
-/// What is said of the steps as they are done.
+/// The output about the steps while they are taken.
 struct Work {
     show_secrets: bool,
     progress: Progress,
@@ -133,7 +133,7 @@ impl Work {
         Ok(())
     }
 
-    /// Ends the list, and says what was done. What was done stands, whatever has stopped the rest.
+    /// Ends the list, and reports what was done. That stays done, even if the rest was stopped.
     fn end(
         self,
         outcome: Result<(), Failure>,

@@ -1,4 +1,4 @@
-//! `tollgate audit`.
+//! `tollgate audit`: lists, verifies and exports the audit trail.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::output::{self, Format, Reader};
 use crate::{open, say};
 
-/// How many records are read at once.
+/// How many records are read at a time.
 const PAGE: u32 = 1_000;
 
 pub(crate) async fn run(command: AuditCommand, format: Format) -> Result<(), Failure> {
@@ -123,8 +123,8 @@ fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>, format: Form
     Ok(())
 }
 
-/// Writes all records that there are when it begins, and says where they end. What was not written to the end does not count as
-/// exported.
+/// Writes all records that exist when it begins, and prints the anchor of the last one. An export that isn't written to its end does
+/// not count as exported.
 async fn export(store: &StoreArgs, after: Option<u64>, why: Why) -> Result<(), Failure> {
     let opened = open::installation(store, Access::Change).await?;
     let by = actor_because(why);

@@ -1,4 +1,4 @@
-//! `tollgate client`.
+//! `tollgate client`: creates, shows and changes clients.
 
 use serde_json::Value;
 use tollgate_admin::clients::NewClient;
@@ -70,7 +70,7 @@ fn wrong_labels(error: &LabelsError) -> Failure {
     Failure::of_misuse(format!("--label: {error}"))
 }
 
-/// Asks before a client ends.
+/// Asks before a client is disabled or deleted.
 async fn confirm_for(
     confirm: Confirm,
     desk: &Desk,
@@ -103,7 +103,7 @@ async fn update(args: ClientUpdateArgs, format: Format) -> Result<(), Failure> {
     if let Some(scope) = &update.scope {
         warn_of_unknown(scope);
     }
-    // Whoever may change a client over HTTP may not see it, unless they have that role, too.
+    // An operator who may change a client over HTTP may not see it, unless they have that role, too.
     let reaches_new_tokens = update.scope.is_some() || update.audiences.is_some();
     let before = if reaches_new_tokens { Some(desk.client(id).await?) } else { None };
     let client = desk.update_client(id, &update).await?;
@@ -133,7 +133,7 @@ fn warn_of_roles(scope: &Scope, merchant: Option<MerchantId>) {
     }
 }
 
-/// Warns of scopes that nothing here asks for: other APIs may, but a typing error is more likely.
+/// Warns of scopes that Tollgate doesn't require: other APIs may, but a typing error is more likely.
 fn warn_of_unknown(scope: &Scope) {
     for unknown in scopes::unknown(scope) {
         say::warning(&unknown.to_string());

@@ -48,7 +48,7 @@ enum Kind {
 }
 
 impl Command {
-    /// Runs it, and prints what comes of it.
+    /// Runs the command, and prints its result.
     pub async fn run(self, format: Format) -> Result<(), Failure> {
         match self.0 {
             Kind::Merchant(command) => merchants::run(command, format).await,

@@ -14,7 +14,7 @@ pub(crate) struct Confirm {
 }
 
 impl Confirm {
-    /// Says whether somebody is to be asked: at a terminal only, so that no script waits for an answer.
+    /// Says whether to ask: only at a terminal, so that no script waits for an answer.
     pub(crate) fn asks(self) -> bool {
         !self.yes && io::stdin().is_terminal() && io::stderr().is_terminal()
     }

@@ -1,4 +1,4 @@
-//! `tollgate console`.
+//! `tollgate console`: makes links to sign in by, and signs people out.
 
 use serde_json::json;
 use tollgate_admin::{Administration, Name, console, unix_user};

@@ -1,4 +1,4 @@
-//! Why a command failed: a line on standard error that says what, and what to do; several only for a configuration.
+//! Why a command failed: a line on standard error that says what failed and what to do; several lines only for a configuration.
 
 use std::error::Error;
 use std::fmt;
@@ -30,22 +30,22 @@ impl Failure {
         Self::of_several(vec![message.into()])
     }
 
-    /// Makes a failure of an error that says itself what to do, or where there is nothing to do.
+    /// Makes a failure from an error that says itself what to do, or for which nothing can be done.
     pub fn of_error(error: impl Error) -> Self {
         Self::new(error.to_string())
     }
 
-    /// Makes a failure for several reasons.
+    /// Makes a failure with several reasons.
     pub fn of_several(problems: Vec<String>) -> Self {
         Self { problems, is_misuse: false }
     }
 
-    /// Makes a failure for an argument that is wrong, which could not be told when the command line was parsed.
+    /// Makes a failure for a wrong argument, which could not be noticed when the command line was parsed.
     pub fn of_misuse(message: impl Into<String>) -> Self {
         Self { is_misuse: true, ..Self::new(message) }
     }
 
-    /// Makes a failure for what is wrong in a file, of which not all is listed where it is much.
+    /// Makes a failure for problems in a file; if there are many, not all are listed.
     pub fn of_file(file: &Path, problems: &[impl fmt::Display]) -> Self {
         const LISTED: usize = 50;
         let file = file.display();
@@ -57,12 +57,12 @@ impl Failure {
         Self::of_several(listed)
     }
 
-    /// Lists the reasons.
+    /// Lists the reasons why the command failed.
     pub fn problems(&self) -> &[String] {
         &self.problems
     }
 
-    /// Returns how the process ends: 2 for wrong usage, as clap ends it, and 1 for everything else.
+    /// Returns the exit code of the process: 2 for wrong usage, as clap does, and 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(if self.is_misuse { 2 } else { 1 })
     }

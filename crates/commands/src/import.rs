@@ -60,7 +60,7 @@ async fn carry_out(desk: &Desk, plan: Import, map: Option<&Path>, format: Format
     work.end(outcome, map)
 }
 
-/// Returns a client as it is printed.
+/// Returns the printed form of a client.
 fn shown(client: &Imported) -> Value {
     let (act, id, merchant, reason) = match &client.fate {
         Fate::Create(new) => ("client.create", new.id, new.merchant_id, None),
@@ -83,7 +83,7 @@ fn dry_run(plan: &Import, format: Format) -> Result<(), Failure> {
         counts.count(client);
         let mut shown = shown(client);
         if client.gets_another_id() {
-            // It is drawn anew for the run that creates it.
+            // The run that creates the client draws another id.
             shown["client_id"] = Value::Null;
         }
         if let Fate::Create(new) = &client.fate
@@ -99,14 +99,14 @@ fn dry_run(plan: &Import, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns a merchant that is created as it is printed.
+/// Returns the printed form of a merchant that is created.
 fn merchant(name: &Value, id: &Value) -> Value {
     json!({
         "act": "merchant.create", "old_client_id": null, "client_id": null, "merchant_id": id, "reason": name,
     })
 }
 
-/// How many clients were created, and how many not.
+/// How many clients were created, existed before, or were left out.
 #[derive(Default)]
 struct Counts {
     created: usize,
@@ -133,7 +133,7 @@ impl Counts {
     }
 }
 
-/// What is said of an import as it is done.
+/// The output about an import while it is done.
 struct Work<'a> {
     list: List,
     progress: Progress,
@@ -169,7 +169,7 @@ impl Work<'_> {
         self.list.item(&shown(client)).map(drop)
     }
 
-    /// Ends the list, and says what was done. What was done stands, whatever has stopped the rest.
+    /// Ends the list, and reports what was done. That stays done, even if the rest was stopped.
     fn end(self, outcome: Result<(), Failure>, map: Option<&Path>) -> Result<(), Failure> {
         self.progress.hide();
         self.list.end()?;

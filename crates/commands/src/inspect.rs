@@ -1,4 +1,4 @@
-//! `tollgate inspect`: what a token says, and why it would be refused.
+//! `tollgate inspect`: shows the claims of a token, and why it would be refused.
 
 use std::io::Read;
 
@@ -19,7 +19,7 @@ use crate::open;
 use crate::output::{self, Format};
 use crate::printable::printable;
 
-/// What is said of a token where nothing can vouch for it.
+/// The note about a token that can't be verified.
 const UNVERIFIED: &str =
     "unverified: no store was named to check its signature with; give --config FILE or --data DIR";
 
@@ -47,7 +47,7 @@ pub(crate) async fn run(store: &StoreArgs, format: Format) -> Result<(), Failure
     print(token, format, Some(&verdict))
 }
 
-/// Prints what the token says, and what would become of it if that is known. Fails unless it would be accepted.
+/// Prints the claims of a token, and the verdict if it is known. Fails unless the token would be accepted.
 fn print(token: &str, format: Format, verdict: Option<&Verdict>) -> Result<(), Failure> {
     let said = verdict.map_or_else(|| UNVERIFIED.to_owned(), ToString::to_string);
     let mut segments = token.split('.').map(decoded);
@@ -66,11 +66,11 @@ fn print(token: &str, format: Format, verdict: Option<&Verdict>) -> Result<(), F
     if accepted { Ok(()) } else { Err(Failure::new(said)) }
 }
 
-/// Adds to times (RFC 7519 §4.1) what people call them.
+/// Adds dates to the times of claims (RFC 7519 §4.1).
 fn with_dates(claims: &Map<String, Value>) -> Value {
     let dated = claims.iter().map(|(name, value)| {
         let seconds = value.as_u64().filter(|_| ["exp", "iat", "nbf"].contains(&name.as_str()));
-        // Beyond the year 9999 it is no time.
+        // Beyond the year 9999 a number is not a time.
         let seconds = seconds.filter(|seconds| *seconds <= Timestamp::LAST_DATE.seconds());
         let dated =
             seconds.map(|seconds| format!("{seconds} ({})", Timestamp::from_seconds(seconds).rfc3339()));
@@ -79,7 +79,7 @@ fn with_dates(claims: &Map<String, Value>) -> Value {
     Value::Object(dated.collect())
 }
 
-/// Returns the token of a header, or of its value, that was pasted with its scheme.
+/// Returns the token from a header, or from a header's value, that was pasted with its scheme.
 fn without_scheme(text: &str) -> &str {
     let text = match text.split_once(':') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("authorization") => value.trim(),

@@ -61,7 +61,7 @@ async fn list(on: &WhereArgs, format: Format) -> Result<(), Failure> {
     output::list(format, columns, &desk.keys().await?)
 }
 
-/// Rotates the keys of one algorithm, or of all. With several, what became of the further ones stands in `further`.
+/// Rotates the keys of one algorithm, or of all. With several algorithms, the results after the first are in `further`.
 async fn rotate(
     on: &WhereArgs,
     algorithm: Option<Algorithm>,

@@ -1,7 +1,7 @@
-//! The commands of operators: what they take, and what they print. The acts themselves are in [`tollgate_operator`].
+//! The commands of operators: their arguments, and what they print. The acts themselves are in [`tollgate_operator`].
 //!
-//! A [`Command`] acts on a store, or by a server that is told to do it; nothing here serves. The program adds the commands that do,
-//! and those of callers, which print and fail as these do: [`output`], [`say`], [`Failure`].
+//! A [`Command`] acts on a store, or asks a server to act; nothing here serves. The program adds the commands that serve,
+//! and those of callers, which print and fail in the same way: [`output`], [`say`], [`Failure`].
 
 mod actor;
 mod adopt;

@@ -1,4 +1,4 @@
-//! `tollgate merchant`.
+//! `tollgate merchant`: creates, shows and changes merchants.
 
 use serde_json::Value;
 use tollgate_admin::merchants::NewMerchant;

@@ -1,4 +1,4 @@
-//! Opening what a command acts on: the configuration, the master key and the store.
+//! Opens what a command acts on: the configuration, the master key and the store.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -14,18 +14,18 @@ use crate::failure::Failure;
 use crate::say;
 
 const DEFAULT_CONFIG: &str = "tollgate.toml";
-/// The folder that `dev` keeps everything in unless told otherwise.
+/// The default folder of `dev`.
 pub const DEFAULT_DATA: &str = ".tollgate";
-/// Where `dev` listens unless told otherwise.
+/// The default address on which `dev` listens.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 
-/// Opens where the arguments have acts done, and says on standard error what that is. With [`Access::Create`] an installation is made in
-/// a store that holds none; every other act finds nothing to work on there.
+/// Opens the desk that the arguments name, and reports on standard error which one it is. With [`Access::Create`] an installation is
+/// created in a store that holds none; other acts would find nothing to work on there.
 pub(crate) async fn desk(on: &WhereArgs, access: Access) -> Result<Desk, Failure> {
     desk_because(on, access, Why::default()).await
 }
 
-/// Opens it for acts that are done for a reason.
+/// Opens the desk for acts that are done for a reason.
 pub(crate) async fn desk_because(on: &WhereArgs, access: Access, why: Why) -> Result<Desk, Failure> {
     let Some(url) = &on.server else {
         return Ok(Desk::on_store(installation(&on.store, access).await?, actor_because(why)));
@@ -37,8 +37,8 @@ pub(crate) async fn desk_because(on: &WhereArgs, access: Access, why: Why) -> Re
     Ok(desk)
 }
 
-/// Opens it to plan acts that are done for a reason, or to plan them only. Where doing them would make an installation, planning takes
-/// it for one that is empty.
+/// Opens the desk to plan acts, and to carry them out for a reason unless they are planned `only`. If carrying them out would create
+/// an installation, planning takes it for an empty one.
 pub(crate) async fn desk_to_plan(on: &WhereArgs, only: bool, why: Why) -> Result<Desk, Failure> {
     if !only || on.server.is_some() {
         return desk_because(on, if only { Access::Read } else { Access::Create }, why).await;
@@ -53,36 +53,37 @@ pub(crate) async fn desk_to_plan(on: &WhereArgs, only: bool, why: Why) -> Result
     Ok(Desk::on_store(opened, actor_because(why)))
 }
 
-/// Opens the installation that the arguments or the environment name, or makes it likewise, and says on standard error which it is.
+/// Opens the installation that the arguments or the environment name, or creates it with [`Access::Create`], and reports on standard
+/// error which one it is.
 pub(crate) async fn installation(args: &StoreArgs, access: Access) -> Result<Opened, Failure> {
     let (by, now) = (actor(), own_now()?);
     let target = target(args)?;
     let made_by = (target.may_make && access == Access::Create).then_some((&by, now));
-    // A store is made by `store migrate` alone.
+    // A store is created only by `store migrate`.
     let access = if access == Access::Create { Access::Change } else { access };
     Ok(Opened::open(target.config, access, made_by).await?)
 }
 
-/// What a command acts on.
+/// The configuration of a store that a command acts on.
 pub(crate) struct Target {
     pub(crate) config: Config,
-    /// Whether its store may be made, or an installation in it: `dev` makes its own.
+    /// Whether its store, or an installation in it, may be created: `dev` creates its own.
     pub(crate) may_make: bool,
 }
 
-/// Where a configuration comes from.
+/// The source of a configuration.
 enum Place {
     File(PathBuf),
     Environment,
     Dev(PathBuf),
 }
 
-/// Says whether the arguments or the environment name a store, or one is at a default place.
+/// Says whether the arguments or the environment name a store, or a store is in a default place.
 pub(crate) fn finds_a_store(args: &StoreArgs) -> bool {
     place(args).is_some()
 }
 
-/// Reads the configuration that the arguments or the environment name, and says on standard error what is acted on.
+/// Reads the configuration that the arguments or the environment name, and reports on standard error which store it names.
 pub(crate) fn target(args: &StoreArgs) -> Result<Target, Failure> {
     let (config, by) = match place(args) {
         Some(Place::File(file)) => (load(Some(&file))?, format!("as {} configures it", file.display())),
@@ -102,7 +103,7 @@ pub(crate) fn target(args: &StoreArgs) -> Result<Target, Failure> {
     Ok(Target { config, may_make: true })
 }
 
-/// Finds the configuration.
+/// Finds the source of the configuration.
 fn place(args: &StoreArgs) -> Option<Place> {
     let is_set = |names: &[&str]| {
         Config::environment().any(|(name, value)| names.iter().any(|set| name == *set) && !value.is_empty())
@@ -123,7 +124,7 @@ fn place(args: &StoreArgs) -> Option<Place> {
     }
 }
 
-/// Says whether a file may be there. What can't be looked at counts: opening it will say why.
+/// Says whether a file may exist. One that can't be examined counts: opening it will say why.
 pub fn may_exist(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
@@ -137,7 +138,7 @@ pub(crate) fn file(argument: Option<&Path>) -> Option<PathBuf> {
     argument.map(Path::to_owned).or_else(variable)
 }
 
-/// Returns the same for a command that looks for no file in the folder it is run in, and says so where administration would find one.
+/// Returns the configuration file for a command that doesn't search the current folder, and notes if administration would find one there.
 pub fn named_file(argument: Option<&Path>) -> Option<PathBuf> {
     let named = file(argument);
     if named.is_none() && may_exist(Path::new(DEFAULT_CONFIG)) {
@@ -160,7 +161,7 @@ pub fn refuse_unsafe(config: &Config) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(Failure::of_several(problems)) }
 }
 
-/// Writes what is unsafe as problems.
+/// Lists the unsafe settings as problems.
 pub fn unsafe_ones(found: &[Unsafe]) -> impl Iterator<Item = String> {
     found.iter().map(|problem| format!("unsafe: {problem}"))
 }

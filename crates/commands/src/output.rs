@@ -20,7 +20,7 @@ pub enum Format {
     Json,
 }
 
-/// Prints one thing: its members, a line each, or as a JSON object.
+/// Prints an object: its members with a line for each, or as JSON.
 pub fn object(format: Format, object: &Value) -> Result<(), Failure> {
     written(print(format, object)).map(drop)
 }
@@ -34,7 +34,7 @@ fn print(format: Format, object: &Value) -> io::Result<()> {
     out.flush()
 }
 
-/// Prints a client with a secret that is shown once. Unlike anything else it must have been read.
+/// Prints a client with a secret that is shown only once. Unlike for other output, it is a failure if nobody reads it.
 pub(crate) fn new_secret(format: Format, client: &Value) -> Result<(), Failure> {
     let lost = match print(format, client) {
         Ok(()) => return Ok(()),
@@ -48,7 +48,7 @@ pub(crate) fn new_secret(format: Format, client: &Value) -> Result<(), Failure> 
     )))
 }
 
-/// Prints one thing as a line of JSON. Says whether anybody reads on.
+/// Prints an object as a line of JSON. Returns whether standard output is still read.
 pub(crate) fn json_line(object: &Value) -> Result<Reader, Failure> {
     written(writeln!(io::stdout().lock(), "{}", document(object)))
 }
@@ -68,7 +68,7 @@ pub enum Reader {
     Gone,
 }
 
-/// Takes the outcome of a write to standard output. That its reader has gone, as `head` goes, is no failure.
+/// Checks the result of a write to standard output. A reader that has ended, such as `head`, is not a failure.
 pub fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
     match outcome {
         Ok(()) => Ok(Reader::There),
@@ -77,7 +77,7 @@ pub fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
     }
 }
 
-/// Returns the members of an object, a line each, their values aligned.
+/// Returns the members of an object, with a line for each and their values aligned.
 pub(crate) fn members(object: &Value) -> String {
     let members: Vec<_> = object.as_object().into_iter().flatten().collect();
     let width = members.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
@@ -88,7 +88,7 @@ pub(crate) fn members(object: &Value) -> String {
     lines.concat()
 }
 
-/// Prints a list that is at hand whole.
+/// Prints a complete list.
 pub(crate) fn list(format: Format, columns: Columns, items: &[Value]) -> Result<(), Failure> {
     let mut list = List::start(format, columns)?;
     for item in items {
@@ -97,7 +97,7 @@ pub(crate) fn list(format: Format, columns: Columns, items: &[Value]) -> Result<
     list.end()
 }
 
-/// Prints a list page by page, for as long as anybody reads. `page` reads the one after what it is given, or the first one.
+/// Prints a list page by page, as long as it is read. `page` reads the page after a position, or the first one.
 pub(crate) async fn pages(
     format: Format,
     columns: Columns,
@@ -116,10 +116,10 @@ pub(crate) async fn pages(
     }
 }
 
-/// The columns of a list, and their widths; 0 for the last one.
+/// The columns of a list, with their widths; 0 for the last one.
 pub(crate) type Columns = &'static [(&'static str, usize)];
 
-/// Prints a list as it grows: a line each, or as one JSON array.
+/// Prints a list item by item: with a line for each, or as one JSON array.
 pub(crate) struct List {
     out: io::StdoutLock<'static>,
     format: Format,
@@ -139,7 +139,7 @@ impl List {
         Ok(list)
     }
 
-    /// Prints one thing. Says whether anybody reads on.
+    /// Prints an item. Returns whether standard output is still read.
     pub(crate) fn item(&mut self, item: &Value) -> Result<Reader, Failure> {
         if self.reader == Reader::Gone {
             return Ok(Reader::Gone);
@@ -153,7 +153,7 @@ impl List {
         Ok(self.reader)
     }
 
-    /// Ends the list.
+    /// Ends the list, with the closing bracket of a JSON array.
     pub(crate) fn end(mut self) -> Result<(), Failure> {
         let end = match self.format {
             Format::Json => writeln!(self.out, "]"),
@@ -177,7 +177,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// Returns a JSON document without characters that act on a terminal: they are escaped as well.
+/// Returns a JSON document in which characters that act on a terminal are escaped, too.
 fn document(value: &Value) -> String {
     let mut document = String::new();
     for c in value.to_string().chars() {

@@ -1,4 +1,4 @@
-//! Text of other people, made harmless for a terminal.
+//! Makes other people's text harmless for a terminal.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     shown.collect::<String>().into()
 }
 
-/// Matches control characters, and those that turn or hide text (Unicode's bidirectional controls, line separators, and the
-/// invisible ones that are neither).
+/// Says whether a character is a control character, or turns or hides text (Unicode's bidirectional controls, line separators, and other
+/// invisible ones).
 pub(crate) fn acts_on_a_terminal(c: char) -> bool {
     c.is_control()
         || matches!(

@@ -1,28 +1,28 @@
-//! What commands say on standard error, a line each. That nobody reads it is no error.
+//! Messages of commands on standard error, each on a line. It is no error if nobody reads them.
 
 use std::io::{self, Write};
 
 use crate::failure::Failure;
 use crate::printable::printable;
 
-/// Says what is good to know.
+/// Prints a note, which is good to know.
 pub fn note(text: &str) {
     line("note", text);
 }
 
-/// Says what is seldom meant.
+/// Prints a warning, about something that is seldom intended.
 pub fn warning(text: &str) {
     line("warning", text);
 }
 
-/// Says why a command failed, a line for each problem.
+/// Prints why a command failed, with a line for each problem.
 pub fn failure(failure: &Failure) {
     for problem in failure.problems() {
         line("tollgate", problem);
     }
 }
 
-/// Says a text as it is.
+/// Prints a text as it is.
 pub fn plain(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

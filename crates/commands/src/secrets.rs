@@ -1,4 +1,4 @@
-//! `tollgate secret`.
+//! `tollgate secret`: creates, lists and revokes secrets.
 
 use tollgate_store::Access;
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::output::Format;
 use crate::{open, output, say};
 
-/// What is said of a new secret.
+/// The note about a new secret.
 pub(super) const SHOWN_ONCE: &str = "client_secret is shown once, and never again: store it now";
 
 pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Failure> {
@@ -28,7 +28,7 @@ pub(crate) async fn run(command: SecretCommand, format: Format) -> Result<(), Fa
                 ))?;
             }
             let revoked = desk.revoke_secret(client, secret).await?;
-            // Whoever may revoke one over HTTP may not see the others, unless they have that role, too.
+            // An operator who may revoke a secret over HTTP may not see the others, unless they have that role, too.
             let left = desk.secrets(client).await.ok();
             if left.is_some_and(|secrets| !secrets.iter().any(|secret| secret["status"] == "active")) {
                 say::note(&format!(

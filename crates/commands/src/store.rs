@@ -1,4 +1,4 @@
-//! `tollgate store`: the store as a whole.
+//! `tollgate store`: commands for the store as a whole.
 
 mod check;
 mod transfer;
@@ -32,7 +32,7 @@ pub(crate) async fn run(command: StoreCommand, format: Format) -> Result<(), Fai
     }
 }
 
-/// Brings the schema up to date. A store from before there was an audit trail gets one, so that an empty trail is always one whose
+/// Brings the schema up to date. A store from before there was an audit trail gets one, so that an empty trail always means that its
 /// records were removed.
 async fn migrate(config: &Config, access: Access, format: Format) -> Result<(), Failure> {
     let store = opening::store(config, access).await?;

@@ -1,4 +1,4 @@
-//! `tollgate revoke`.
+//! `tollgate revoke`: revokes tokens.
 
 use serde_json::{Value, json};
 use tollgate_operator::{Desk, Tokens, name_of};

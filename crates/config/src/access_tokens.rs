@@ -1,4 +1,4 @@
-//! What access tokens are like, by their audience.
+//! The properties of access tokens, by their audience.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use tollgate_core::Algorithm;
 
 use super::settings::Config;
 
-/// What the access tokens for an API are like.
+/// The properties of the access tokens for an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessTokens<'a> {
     /// The name of the API.
     pub audience: &'a str,
-    /// What they are signed with.
+    /// The algorithm that signs them.
     pub algorithm: Algorithm,
-    /// How long they last.
+    /// How long they are valid.
     pub lifetime: Duration,
 }
 
 impl Config {
-    /// What the access tokens for the default audience are like.
+    /// Returns the properties of the access tokens for the default audience.
     pub fn default_access_tokens(&self) -> AccessTokens<'_> {
         AccessTokens {
             audience: &self.tokens.audience,
@@ -27,7 +27,7 @@ impl Config {
         }
     }
 
-    /// What the access tokens for an audience are like; `None` if it is not configured.
+    /// Returns the properties of the access tokens for an audience; `None` if it is not configured.
     pub fn access_tokens(&self, audience: &str) -> Option<AccessTokens<'_>> {
         if audience == self.tokens.audience {
             return Some(self.default_access_tokens());
@@ -40,7 +40,7 @@ impl Config {
         })
     }
 
-    /// The names of the algorithms of access tokens.
+    /// Returns the names of the algorithms that sign access tokens.
     pub fn access_token_algorithms(&self) -> Vec<&'static str> {
         let is_used = |one: &Algorithm| {
             *one == self.tokens.algorithm || self.audiences.iter().any(|further| further.algorithm == *one)
@@ -48,7 +48,7 @@ impl Config {
         Algorithm::ALL.into_iter().filter(is_used).map(Algorithm::as_str).collect()
     }
 
-    /// The algorithms that tokens are signed with: HS256, of which refresh tokens are, and those of access tokens.
+    /// Returns the algorithms that sign tokens: HS256 for refresh tokens, and those of access tokens.
     pub fn algorithms(&self) -> Vec<Algorithm> {
         let of_access_tokens = self.access_token_algorithms();
         let is_used = |one: &Algorithm| *one == Algorithm::Hs256 || of_access_tokens.contains(&one.as_str());

@@ -1,4 +1,4 @@
-//! `[[audiences]]`: further APIs that tokens can be for.
+//! `[[audiences]]`: further APIs that tokens may be for.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use super::redaction::Redacted;
 use super::texts::whole_seconds;
 use super::values::duration_text;
 
-/// An API that tokens can be for, beside that of `tokens.audience`.
+/// An API that tokens may be for, besides the one of `tokens.audience`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AudienceSettings {
-    /// Its name: what its tokens have as `aud`.
+    /// Its name, which its tokens have as `aud`.
     pub name: Audience,
-    /// What its access tokens are signed with.
+    /// The algorithm that signs its access tokens.
     pub algorithm: Algorithm,
     /// The lifetime of its access tokens; `None` for that of `tokens.access_ttl`.
     pub access_ttl: Option<Duration>,
@@ -25,11 +25,11 @@ const EXPECTED: &str = "tables with `name`, `algorithm` and, if it differs, `acc
 const KEYS: [&str; 3] = ["name", "algorithm", "access_ttl"];
 
 impl AudienceSettings {
-    /// Reads an element of the array; says what is wrong with it.
+    /// Reads an element of the array; the error says what is wrong with it.
     pub(super) fn read(value: &Value) -> Result<Self, String> {
         match value {
             Value::Table(table) => Self::read_table(table),
-            // From the environment.
+            // A text comes from an environment variable.
             Value::String(text) => {
                 let (name, algorithm) = text.rsplit_once('=').ok_or(EXPECTED)?;
                 Self::of(name, algorithm, None)

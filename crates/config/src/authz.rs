@@ -7,18 +7,18 @@ use toml::{Table, Value};
 use super::reader::Reader;
 use super::redaction::Redacted;
 
-/// What a route of the API behind a proxy requires.
+/// A route of the API behind a proxy, and what it requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthzRoute {
-    /// Its method; `None` for each that no other entry has.
+    /// The method; `None` for every method that no other entry has.
     pub method: Option<String>,
-    /// Its path: `/payments/{id}` for any id, `/files/{*rest}` for everything below.
+    /// The path: `/payments/{id}` for any id, `/files/{*rest}` for everything below.
     pub path: String,
-    /// The scope that a token must have; `None` for none.
+    /// The scope that a token must have; `None` if any will do.
     pub scope: Option<Scope>,
     /// The API that a token must be for; `None` for the default audience.
     pub audience: Option<Audience>,
-    /// The environment that a token must be of; `None` for either.
+    /// The environment that a token must be for; `None` for either.
     pub environment: Option<Environment>,
 }
 
@@ -26,12 +26,12 @@ const EXPECTED: &str = "a table with `path` and, if it likes, `method`, `scope`,
 const KEYS: [&str; 5] = ["method", "path", "scope", "audience", "env"];
 
 impl AuthzRoute {
-    /// The path without a slash at its end: programs answer `/a/` as `/a`, so both require the same.
+    /// Returns the path without a slash at its end: programs answer `/a/` as `/a`, so both require the same.
     pub fn path_without_slash(&self) -> &str {
         without_trailing_slash(&self.path)
     }
 
-    /// Reads an element of the array; says what is wrong with it.
+    /// Reads an element of the array; the error says what is wrong with it.
     fn read(value: &Value) -> Result<Self, String> {
         let table = value.as_table().ok_or_else(|| format!("expected {EXPECTED}"))?;
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -57,13 +57,13 @@ impl AuthzRoute {
 }
 
 impl Reader {
-    /// The table of routes for forward authorization.
+    /// Reads the table of routes for forward authorization.
     pub(super) fn authz_routes(&mut self, key: &'static str) -> Vec<AuthzRoute> {
         self.elements(key, "an array of tables ([[authz.routes]])", AuthzRoute::read)
     }
 }
 
-/// Takes one slash off the end of a path, unless it is all of it.
+/// Removes one slash from the end of a path, unless the path is only that slash.
 pub fn without_trailing_slash(path: &str) -> &str {
     match path.strip_suffix('/') {
         Some("") | None => path,
@@ -71,7 +71,7 @@ pub fn without_trailing_slash(path: &str) -> &str {
     }
 }
 
-/// Checks that the routes go together: each path and method once, and paths that can be told apart.
+/// Checks that the routes fit together: each path and method once, and paths that can be told apart.
 pub(super) fn check(routes: &[AuthzRoute]) -> Result<(), String> {
     let mut paths = matchit::Router::new();
     let mut seen: Vec<(&str, &Option<String>)> = Vec::new();
@@ -88,7 +88,7 @@ pub(super) fn check(routes: &[AuthzRoute]) -> Result<(), String> {
     Ok(())
 }
 
-/// Methods are case-sensitive (RFC 9110 §9.1), and nobody means one with small letters.
+/// Says whether a text is a method. Methods are case-sensitive (RFC 9110 §9.1), and one with small letters is a mistake.
 fn is_method(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
 }

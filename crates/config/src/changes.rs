@@ -1,10 +1,10 @@
-//! What differs between two configurations, and what of it can change while a server runs.
+//! Compares two configurations, and tells which settings can change while a server runs.
 
 use serde_json::Value;
 
 use super::settings::Config;
 
-/// The keys that a running server takes anew.
+/// The keys that a running server can reload.
 const LIVE: [&str; 26] = [
     "world_readable_secrets",
     "trusted_proxies",
@@ -34,17 +34,17 @@ const LIVE: [&str; 26] = [
     "listen_allow_remote",
 ];
 
-/// Names of settings that differ, as the file has them.
+/// Names of the settings that differ, as the file has them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// Those that count from now on.
+    /// Settings that take effect now.
     pub live: Vec<String>,
-    /// Those that count after a restart only.
+    /// Settings that take effect only after a restart.
     pub fixed: Vec<String>,
 }
 
 impl Config {
-    /// Takes from `new` what can change while a server runs, and says what that was and what else differs.
+    /// Takes from `new` the settings that can change while a server runs. Returns these and the others that differ.
     pub fn take_live(&mut self, new: &Self) -> Changes {
         let mut changes = Changes::default();
         let has_tls_changed = self.tls.is_some() != new.tls.is_some();
@@ -74,12 +74,12 @@ impl Config {
         changes
     }
 
-    /// The keys whose values are not the same.
+    /// Returns the keys whose values differ.
     fn differing(&self, other: &Self) -> Vec<String> {
         let (one, two) = (self.to_redacted_json(), other.to_redacted_json());
         let mut keys = Vec::new();
         collect("", &one, &two, &mut keys);
-        // What is masked may differ all the same.
+        // A masked value may differ without showing it.
         if self.database.url != other.database.url && !keys.iter().any(|key| key == "database.url") {
             keys.push("database.url".to_owned());
         }
@@ -89,7 +89,7 @@ impl Config {
 
 fn collect(prefix: &str, one: &Value, two: &Value, keys: &mut Vec<String>) {
     match (one, two) {
-        // A table whose keys are for whoever writes it to choose is one setting.
+        // A table whose keys its author chooses is one setting.
         (Value::Object(ones), Value::Object(twos)) if ones.keys().eq(twos.keys()) => {
             let dot = if prefix.is_empty() { "" } else { "." };
             for (name, one) in ones {
@@ -122,12 +122,12 @@ mod tests {
         ]);
         let changes = running.take_live(&new);
         assert_eq!(changes.live, ["trusted_proxies", "limits.max_connections", "log.level"]);
-        // The URL is made of the address where none is given.
+        // If no URL is given, it is made from the address.
         assert_eq!(changes.fixed, ["listen", "public_url", "tokens.audience"]);
         assert_eq!((running.log.level, running.limits.max_connections), (LogLevel::Debug, 7));
         assert_eq!(running.trusted_proxies, new.trusted_proxies);
         assert_eq!(running.tokens.audience, "payment-api");
-        // What was not taken is named again the next time.
+        // A setting that was not taken is named again the next time.
         let again = running.take_live(&new);
         assert_eq!((again.live, again.fixed), (Vec::new(), changes.fixed));
     }

@@ -1,4 +1,4 @@
-//! `[console]`: where the console is, and what belongs together of its OpenID provider.
+//! `[console]`: the URL of the console, and the settings of its OpenID provider that depend on each other.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -7,12 +7,12 @@ use super::settings::{Config, Oidc};
 use super::texts::is_private;
 
 impl Oidc {
-    /// Whether people can sign in by a provider.
+    /// Says whether people can sign in by a provider.
     pub fn is_set(&self) -> bool {
         !self.issuer.is_empty()
     }
 
-    /// What the provider is called.
+    /// Returns the provider's name for people.
     pub fn display_name(&self) -> &str {
         let host = || self.issuer.split_once("://").map_or("", |(_, rest)| rest);
         if self.name.is_empty() { host().split('/').next().unwrap_or_default() } else { &self.name }
@@ -20,20 +20,20 @@ impl Oidc {
 }
 
 impl Config {
-    /// Where browsers reach the console: `console.url`, or what follows from `admin_listen`.
+    /// Returns the URL at which browsers reach the console: `console.url`, or else one made from `admin_listen`.
     pub fn console_url(&self) -> String {
         match (self.console.url.as_str(), self.admin_listen) {
             ("", Some(address)) => {
                 let scheme = if self.admin_tls.is_some() { "https" } else { "http" };
                 format!("{scheme}://{}", here(address))
             }
-            // Next to the API, as `dev` has it.
+            // Beside the API, as `dev` serves it.
             ("", None) => self.public_url.clone(),
             (url, _) => url.to_owned(),
         }
     }
 
-    /// Checks that a provider can be used, if there is one.
+    /// Checks that the provider can be used, if there is one.
     pub(super) fn check_oidc(&self, reader: &mut Reader) {
         const ISSUER: &str = "console.oidc.issuer";
         let oidc = &self.console.oidc;
@@ -78,7 +78,7 @@ impl Config {
     }
 }
 
-/// An address of this machine in place of all that it has.
+/// Replaces an unspecified address, which stands for all addresses, by the loopback address.
 fn here(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -9,17 +9,17 @@ use std::{
 
 use toml::{Table, Value};
 
-/// The defaults, commented: what `config.default.toml` holds.
+/// The defaults with comments: the content of `config.default.toml`.
 pub const DEFAULTS: &str = include_str!("config.default.toml");
 
-/// Values by dotted key, with where each came from, and what was wrong on the way.
+/// Values by dotted key, each with its origin, and the problems that were found on the way.
 pub(super) struct Layers {
     values: BTreeMap<String, (Value, Origin)>,
     sections: Vec<String>,
     problems: Vec<String>,
     /// Whether the file could be read and parsed.
     file_is_read: bool,
-    /// Variables that are no setting. They are judged last: a secret may be in one of them.
+    /// Variables that are not a setting. They are judged last: one of them may hold a secret.
     unknown_variables: Vec<OsString>,
 }
 
@@ -57,7 +57,7 @@ impl Layers {
         layers
     }
 
-    /// An empty table is a value, whose keys are for whoever writes it to choose; any other one is a section.
+    /// Adds the values of a table. An empty table is a value, whose keys its author chooses; any other table is a section.
     fn add_defaults(&mut self, prefix: &str, table: Table) {
         for (name, value) in table {
             let key = format!("{prefix}{name}");
@@ -73,7 +73,7 @@ impl Layers {
         }
     }
 
-    /// Lays a file over what is there.
+    /// Overrides the values by those of a file.
     pub(super) fn add_file(&mut self, path: &Path, content: &[u8]) {
         match parse(content) {
             Ok(table) => self.add_table("", table, path),
@@ -81,7 +81,7 @@ impl Layers {
         }
     }
 
-    /// Lays the variables of an environment over what is there.
+    /// Overrides the values by the variables of an environment.
     pub(super) fn add_environment<K, V>(&mut self, env: impl IntoIterator<Item = (K, V)>)
     where
         K: AsRef<OsStr>,
@@ -115,13 +115,13 @@ impl Layers {
         self.values.insert(key.to_owned(), (value, origin));
     }
 
-    /// Notes that nothing of the file is known.
+    /// Notes that the file could not be read.
     pub(super) fn file_failed(&mut self, problem: String) {
         self.file_is_read = false;
         self.problem(problem);
     }
 
-    /// Says whether every value is known that was given.
+    /// Says whether the file, if there is one, could be read and parsed.
     pub(super) fn file_is_read(&self) -> bool {
         self.file_is_read
     }
@@ -130,7 +130,7 @@ impl Layers {
         self.problems.push(problem);
     }
 
-    /// The value of a known key and where it was set.
+    /// Returns the value of a known key and where it was set.
     pub(super) fn value(&self, key: &str) -> &(Value, Origin) {
         self.values.get(key).expect("only keys of the defaults are read")
     }
@@ -140,7 +140,7 @@ impl Layers {
         self.values.keys().map(String::as_str)
     }
 
-    /// Hands over the problems, with the unknown variables except those that hold secrets.
+    /// Returns the problems, including the unknown variables except those that hold secrets.
     pub(super) fn into_problems(mut self, secrets: &[&str]) -> Vec<String> {
         for name in std::mem::take(&mut self.unknown_variables) {
             if secrets.iter().any(|variable| name == *variable) {
@@ -164,7 +164,7 @@ impl Layers {
             }
             let is_section = self.sections.contains(&key);
             match value {
-                // The keys inside are reported one by one: the nearest known one is nearer to them than to their table.
+                // The keys inside are reported one by one: the nearest known key is nearer to them than to their table.
                 Value::Table(inner) if is_section || !inner.is_empty() => {
                     self.add_table(&format!("{key}."), inner, file);
                 }
@@ -184,7 +184,7 @@ impl Layers {
     }
 }
 
-/// What a TOML value is, with its article.
+/// Names the type of a TOML value, with its article.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "a string",
@@ -216,12 +216,12 @@ fn position(content: &[u8], offset: usize) -> (usize, usize) {
     (line, String::from_utf8_lossy(&before[start..]).chars().count() + 1)
 }
 
-/// The variable that sets a key: `tokens.access_ttl` is `TOLLGATE_TOKENS__ACCESS_TTL`.
+/// Returns the variable that sets a key: `tokens.access_ttl` is `TOLLGATE_TOKENS__ACCESS_TTL`.
 fn variable_of(key: &str) -> String {
     format!("TOLLGATE_{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
-/// Tells variables that begin like settings and are none.
+/// Says whether a variable begins like a setting but belongs to another program.
 fn is_foreign(name: &str, value: &str) -> bool {
     const CLIENT_SIDE: [&str; 5] = [
         "TOLLGATE_BASE_URL",
@@ -233,22 +233,22 @@ fn is_foreign(name: &str, value: &str) -> bool {
     CLIENT_SIDE.contains(&name) || name.starts_with("TOLLGATE_TEST_") || is_made_by_kubernetes(name, value)
 }
 
-/// Kubernetes gives every pod variables for each service: `TOLLGATE_SERVICE_HOST`, `TOLLGATE_PORT_8080_TCP_ADDR` and so
-/// on for one called `tollgate`, `TOLLGATE_ADMIN_…` for one called `tollgate-admin`. Refusing them would keep a pod
-/// from starting as soon as its service exists.
+/// Says whether a variable is one of those that Kubernetes gives every pod for each service: `TOLLGATE_SERVICE_HOST`,
+/// `TOLLGATE_PORT_8080_TCP_ADDR` and so on for a service called `tollgate`, `TOLLGATE_ADMIN_…` for one called `tollgate-admin`.
+/// Refusing them would keep a pod from starting as soon as its service exists.
 fn is_made_by_kubernetes(name: &str, value: &str) -> bool {
     let is_protocol = |text: &str| ["TCP", "UDP", "SCTP"].iter().any(|protocol| text.starts_with(protocol));
     name.ends_with("_SERVICE_HOST")
         || name.ends_with("_SERVICE_PORT")
         || name.contains("_SERVICE_PORT_")
-        // By its value, because `TOLLGATE_LISTEN_PORT` would be somebody's guess at a setting.
+        // Judged by its value, because `TOLLGATE_LISTEN_PORT` could be somebody's guess at a setting.
         || (name.ends_with("_PORT") && value.contains("://"))
         || name.rsplit_once("_PORT_").and_then(|(_, port)| port.split_once('_')).is_some_and(
             |(port, protocol)| port.bytes().all(|byte| byte.is_ascii_digit()) && is_protocol(protocol),
         )
 }
 
-/// Reads the text of a variable as the type that the default has; what doesn't parse stays text and is refused later.
+/// Reads the text of a variable as the type that the default has; a text that doesn't parse stays text and is refused later.
 fn typed_like(default: &Value, text: &str) -> Value {
     let as_text = || Value::String(text.to_owned());
     match default {
@@ -265,7 +265,7 @@ fn typed_like(default: &Value, text: &str) -> Value {
     }
 }
 
-/// Writes a key as TOML would: one that isn't bare is quoted, so that it can neither pass for a dotted key nor break a line.
+/// Writes a key as TOML would: a key that isn't bare is quoted, so that it can neither pass for a dotted key nor break a line.
 fn bare_or_quoted(name: &str) -> String {
     let bare =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
@@ -274,7 +274,7 @@ fn bare_or_quoted(name: &str) -> String {
 
 /// Finds the known key that an unknown one most likely means.
 fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    // The distance is quadratic, and nobody means so long a name.
+    // The distance takes quadratic time, and nobody means such a long name.
     if unknown.len() > 256 {
         return None;
     }

@@ -75,7 +75,7 @@ use self::{
     reader::Reader,
 };
 
-/// Everything that is wrong with a configuration, one line a problem.
+/// Everything that is wrong with a configuration, one line for each problem.
 ///
 /// Shown as one line; [`ConfigError::problems`] lists them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -91,14 +91,14 @@ impl ConfigError {
         &self.problems
     }
 
-    /// Lists what would be unsafe in production besides, as far as it can be told.
+    /// Lists the settings that would also be unsafe in production, as far as that can be told.
     pub fn also_unsafe(&self) -> &[Unsafe] {
         &self.unsafe_ones
     }
 }
 
 impl Config {
-    /// What every token must say, for whoever verifies them.
+    /// Returns what every token must say, for those who verify them.
     pub fn token_policy(&self) -> Policy {
         Policy {
             issuer: self.public_url.clone(),
@@ -108,7 +108,7 @@ impl Config {
         }
     }
 
-    /// For how long a token that is issued by this configuration is accepted at most.
+    /// Returns the longest time for which a token that is issued by this configuration is accepted.
     pub fn longest_lifetime(&self) -> Duration {
         let further =
             self.audiences.iter().filter_map(|further| further.access_ttl).max().unwrap_or_default();
@@ -119,7 +119,7 @@ impl Config {
     ///
     /// `env` is an argument so that a load depends on nothing else; the process passes [`Config::environment`].
     /// Variables that don't start with `TOLLGATE_`, those of the client side and those that Kubernetes makes for a
-    /// service called `tollgate` are left alone.
+    /// service called `tollgate` are ignored.
     pub fn load<K, V>(file: Option<&Path>, env: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
     where
         K: AsRef<OsStr>,
@@ -140,7 +140,7 @@ impl Config {
     }
 
     /// Makes the configuration of `tollgate dev`: everything in the folder `data`, on `listen`, with the sandbox on, no
-    /// admin listener and a log for people; `env` on top.
+    /// admin listener and a log for people; `env` overrides it.
     pub fn dev<K, V>(
         listen: SocketAddr,
         data: &Path,
@@ -151,7 +151,7 @@ impl Config {
         V: AsRef<OsStr>,
     {
         let mut layers = Layers::defaults();
-        // By components, because `sqlite://…` would not be a path any more.
+        // By components, because `sqlite://…` would no longer be a path.
         let data: PathBuf = data.components().collect();
         match data.to_str() {
             Some(data) => {
@@ -182,20 +182,20 @@ impl Config {
         toml::to_string(&self.to_redacted_json()).expect("sections of plain values are TOML")
     }
 
-    /// The same as JSON, with the keys of the file.
+    /// Returns the effective configuration as JSON, with the keys of the file; passwords are masked.
     pub fn to_redacted_json(&self) -> serde_json::Value {
         let mut shown = serde_json::to_value(self).expect("sections of plain values are JSON");
         self.written.restore(&mut shown);
         shown
     }
 
-    /// Reads the process environment: the one place that does.
+    /// Reads the process environment, which is read nowhere else.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that the lint points to")]
     pub fn environment() -> VarsOs {
         std::env::vars_os()
     }
 
-    /// Reads the configuration that a file of this content makes, without any environment.
+    /// Reads the configuration that a file with this content makes, without any environment.
     #[cfg(fuzzing)]
     #[doc(hidden)]
     pub fn of_file(content: &[u8]) -> Result<Self, ConfigError> {
@@ -214,7 +214,7 @@ impl Config {
         let headers = config.telemetry.headers.iter().map(|header| &header.value);
         let secrets = config.master_key.iter().chain(&config.database.password);
         let secrets = secrets.chain(&config.console.oidc.client_secret).chain(headers);
-        // What hangs on a value that is wrong itself can't be told.
+        // Settings that depend on a wrong value can't be judged.
         let mut unsafe_ones = config.check_production();
         unsafe_ones.retain(|found| !found.hangs_on().any(|key| reader.is_unknown(key)));
         match reader.finish(secrets) {
@@ -252,7 +252,7 @@ impl Config {
         }
     }
 
-    /// Checks what no key can say alone.
+    /// Checks settings that depend on each other.
     fn check_together(&self, reader: &mut Reader) {
         if self.tokens.access_ttl > self.tokens.refresh_ttl {
             reader.conflict(

@@ -1,4 +1,4 @@
-//! How the settings of an OpenID provider are read.
+//! Reads the settings of an OpenID provider.
 
 use serde::Serializer;
 use toml::Value;
@@ -8,7 +8,7 @@ use super::redaction::Redacted;
 use super::texts::{Parsed, is_private, optional, public_url};
 use crate::role::Role;
 
-/// What the members of groups may do, by the name of the group.
+/// The roles of the members of groups, by the name of the group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupRoles(Vec<(String, Vec<Role>)>);
 
@@ -21,7 +21,7 @@ impl GroupRoles {
     fn read(value: &Value) -> Result<Self, String> {
         let groups: Vec<_> = match value {
             Value::Table(table) => table.iter().map(|(group, roles)| of_file(group, roles)).collect(),
-            // From the environment.
+            // A text comes from an environment variable.
             Value::String(text) => {
                 text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(of_variable).collect()
             }
@@ -71,7 +71,7 @@ impl Redacted for GroupRoles {
 }
 
 impl Reader {
-    /// A scheme, a host and perhaps a port, under which browsers reach something; empty if it is not set.
+    /// Reads an origin, under which browsers reach something: a scheme, a host and perhaps a port. Empty if it is not set.
     pub(super) fn origin(&mut self, key: &'static str) -> String {
         self.text(key, |text| {
             let origin = optional(text, public_url).map_err(|_| ORIGIN)?.unwrap_or_default();
@@ -84,17 +84,17 @@ impl Reader {
         })
     }
 
-    /// The issuer of a provider, exactly as it is written; empty if there is none.
+    /// Reads the issuer of a provider, exactly as it is written; empty if there is none.
     pub(super) fn issuer(&mut self, key: &'static str) -> String {
         self.text(key, |text| optional(text, issuer).map(Option::unwrap_or_default))
     }
 
-    /// A text of one line; empty if it is not set.
+    /// Reads a text of one line; empty if it is not set.
     pub(super) fn line(&mut self, key: &'static str) -> String {
         self.text(key, |text| if is_line(text) { Ok(text.to_owned()) } else { Err(LINE) })
     }
 
-    /// The scopes that a provider is asked for (RFC 6749 §3.3).
+    /// Reads the scopes that a provider is asked for (RFC 6749 §3.3).
     pub(super) fn scopes(&mut self, key: &'static str) -> Vec<String> {
         self.parse(key, |value| {
             let is_scope = |text: &&str| {
@@ -108,7 +108,7 @@ impl Reader {
         })
     }
 
-    /// Where something is in the claims of a token.
+    /// Reads the path of a value in the claims of a token.
     pub(super) fn claim(&mut self, key: &'static str) -> String {
         self.text(
             key,
@@ -116,7 +116,7 @@ impl Reader {
         )
     }
 
-    /// What the members of groups may do.
+    /// Reads the roles of the members of groups.
     pub(super) fn group_roles(&mut self, key: &'static str) -> GroupRoles {
         let value = self.parse(key, |value| Ok::<_, &str>(value.clone()));
         GroupRoles::read(&value).unwrap_or_else(|problem| {

@@ -1,4 +1,4 @@
-//! Reads typed values out of the layers and gathers what is wrong with them.
+//! Reads typed values out of the layers and collects the problems.
 
 mod telemetry;
 
@@ -22,19 +22,19 @@ use super::{
 
 const LONGEST_LEEWAY: Duration = Duration::from_secs(60);
 const STALENESS: RangeInclusive<Duration> = Duration::from_secs(5)..=Duration::from_secs(15 * 60);
-/// How long a second person may have.
+/// The limits of the time that a second person has.
 const SECOND_PERSON: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 60 * 60);
-/// Longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
+/// The shortest time between keys: longer than it takes to make a key known everywhere, whatever `tokens.stale_after` is.
 const SHORTEST_ROTATION: Duration = Duration::from_secs(60 * 60);
-/// Keys whose value may hold a secret, even by mistake: no message repeats it.
+/// Keys whose value may hold a secret, even by mistake: no message repeats the value.
 const SECRET: [&str; 5] =
     ["master_key", "database.url", "database.password", "console.oidc.client_secret", "telemetry.headers"];
 
-/// What is wrong with a value.
+/// The problem with a value.
 pub(super) struct Wrong {
     expected: Cow<'static, str>,
-    /// The part of it that is wrong, if it is not the whole.
+    /// The part of the value that is wrong, if it is not the whole.
     found: Option<Value>,
 }
 
@@ -50,13 +50,13 @@ impl From<Cow<'static, str>> for Wrong {
     }
 }
 
-/// Settings that are read together.
+/// A section of settings, which are read together.
 pub(super) trait Section {
     fn read(reader: &mut Reader) -> Self;
 }
 
-/// Reads each key as its type. A value that is wrong becomes a problem, and the default takes its place so that the
-/// rest can be read too.
+/// Reads each key as its type. A wrong value becomes a problem, and the default replaces it so that the
+/// rest can be read, too.
 pub(super) struct Reader {
     layers: Layers,
     defaults: Layers,
@@ -76,7 +76,7 @@ impl Reader {
         }
     }
 
-    /// The keys of a section know their names.
+    /// Reads a section, whose keys know their full names.
     pub(super) fn section<T: Section>(&mut self, _name: &'static str) -> T {
         T::read(self)
     }
@@ -85,7 +85,7 @@ impl Reader {
         self.parse(key, |value| value.as_bool().ok_or("true or false"))
     }
 
-    /// A number of things, at least one.
+    /// Reads a number of things, at least one.
     pub(super) fn count(&mut self, key: &'static str) -> usize {
         self.parse(key, |value| match value.as_integer().map(u32::try_from) {
             Some(Ok(count)) if count > 0 => usize::try_from(count).map_err(|_| COUNT),
@@ -101,17 +101,17 @@ impl Reader {
         self.text(key, |text| optional(text, |text| text.parse().map_err(|_| SOCKET)))
     }
 
-    /// An absolute URL; empty if it is not set.
+    /// Reads an absolute URL; empty if it is not set.
     pub(super) fn public_url(&mut self, key: &'static str) -> String {
         self.text(key, |text| optional(text, public_url)).unwrap_or_default()
     }
 
-    /// Where a secret is; `None` if nobody said.
+    /// Reads the source of a secret; `None` if it is not set.
     pub(super) fn secret(&mut self, key: &'static str) -> Option<SecretSource> {
         self.text(key, |text| optional(text, SecretSource::from_str))
     }
 
-    /// Where several secrets are: one reference, or an array. In the environment they are separated by commas.
+    /// Reads the sources of several secrets: one reference, or an array. In the environment they are separated by commas.
     pub(super) fn secrets(&mut self, key: &'static str) -> Vec<SecretSource> {
         let is_variable = matches!(self.layers.value(key).1, Origin::Environment(_));
         self.parse(key, |value| match value {
@@ -133,7 +133,7 @@ impl Reader {
         self.text(key, Rate::from_str)
     }
 
-    /// A rate; `None` if it is off.
+    /// Reads a rate; `None` if it is off.
     pub(super) fn rate_or_off(&mut self, key: &'static str) -> Option<Rate> {
         self.text(key, |text| if text == "off" { Ok(None) } else { text.parse().map(Some) })
     }
@@ -142,7 +142,7 @@ impl Reader {
         self.text(key, |text| optional(text, StreamTarget::from_str))
     }
 
-    /// A part of a number of things, or so many of them.
+    /// Reads a share of a number of things: a percentage or a count.
     pub(super) fn share(&mut self, key: &'static str) -> Share {
         self.parse(key, |value| match value {
             Value::Integer(count) => count.to_string().parse(),
@@ -159,7 +159,7 @@ impl Reader {
         })
     }
 
-    /// A duration that is not zero.
+    /// Reads a duration that is not zero.
     pub(super) fn duration(&mut self, key: &'static str) -> Duration {
         self.span(key, |duration| match duration {
             Duration::ZERO => Err("more than 0s"),
@@ -171,7 +171,7 @@ impl Reader {
         self.span(key, Ok)
     }
 
-    /// A lifetime that becomes a claim.
+    /// Reads a lifetime, in whole seconds because it becomes a claim.
     pub(super) fn whole_seconds(&mut self, key: &'static str) -> Duration {
         self.span(key, in_whole_seconds)
     }
@@ -189,12 +189,12 @@ impl Reader {
         })
     }
 
-    /// The further audiences.
+    /// Reads the further audiences.
     pub(super) fn audiences(&mut self, key: &'static str) -> Vec<AudienceSettings> {
         self.elements(key, "an array of tables ([[audiences]])", AudienceSettings::read)
     }
 
-    /// The elements of an array. Each that is wrong is a problem of its own.
+    /// Reads the elements of an array. Each wrong element is a problem of its own.
     pub(super) fn elements<T>(
         &mut self,
         key: &'static str,
@@ -221,8 +221,8 @@ impl Reader {
         })
     }
 
-    /// How long what is known counts. Shorter, and a failover of the store would be an outage here; longer, and a
-    /// revocation would not be worth much.
+    /// Reads how long a server goes on without hearing from the store. If that were shorter, a failover of the store would be an
+    /// outage here; if it were longer, a revocation would not be worth much.
     pub(super) fn staleness(&mut self, key: &'static str) -> Duration {
         self.span(key, |duration| match duration {
             duration if STALENESS.contains(&duration) => Ok(duration),
@@ -230,7 +230,7 @@ impl Reader {
         })
     }
 
-    /// How long a signing key signs; `None` if it is for people to say.
+    /// Reads how long a signing key signs; `None` if people decide that.
     pub(super) fn rotation(&mut self, key: &'static str) -> Option<Duration> {
         self.span(key, |duration| match duration {
             Duration::ZERO => Ok(None),
@@ -239,7 +239,7 @@ impl Reader {
         })
     }
 
-    /// How long somebody else may ask for what one person has asked for; `None` if nobody else must.
+    /// Reads how long a second person may ask for the same act; `None` if no second person is needed.
     pub(super) fn second_person(&mut self, key: &'static str) -> Option<Duration> {
         self.span(key, |duration| match duration {
             Duration::ZERO => Ok(None),
@@ -248,7 +248,7 @@ impl Reader {
         })
     }
 
-    /// Text that goes into a claim and is compared byte by byte.
+    /// Reads a text that goes into a claim and is compared byte by byte.
     pub(super) fn audience(&mut self, key: &'static str) -> String {
         self.text(key, |text| {
             let plain = |byte| matches!(byte, b' '..=b'~') && !b"\"'\\".contains(&byte);
@@ -260,7 +260,7 @@ impl Reader {
         })
     }
 
-    /// One of a few names.
+    /// Reads one of a few names.
     pub(super) fn named<T: Copy>(
         &mut self,
         key: &'static str,
@@ -272,12 +272,12 @@ impl Reader {
         })
     }
 
-    /// Two paths, both or none.
+    /// Reads the two paths of a TLS section, which are both set or both not.
     pub(super) fn tls(&mut self, _name: &'static str) -> Option<Tls> {
         self.certificate("tls.cert", "tls.key")
     }
 
-    /// The same for the administration.
+    /// Reads the two paths of the administration's TLS section.
     pub(super) fn admin_tls(&mut self, _name: &'static str) -> Option<Tls> {
         self.certificate("admin_tls.cert", "admin_tls.key")
     }
@@ -297,7 +297,7 @@ impl Reader {
         }
     }
 
-    /// Reports what is wrong with a part of a key's value.
+    /// Reports a problem with a part of a key's value.
     pub(super) fn problem_of(&mut self, key: &'static str, problem: &str) {
         let (_, origin) = self.layers.value(key);
         let problem = format!("{key} in {origin}: {problem}");
@@ -305,7 +305,7 @@ impl Reader {
         self.layers.problem(problem);
     }
 
-    /// Reports two keys that don't go together, unless one of them is wrong by itself.
+    /// Reports two keys that don't fit together, unless one of them is wrong by itself.
     pub(super) fn conflict(&mut self, keys: [&'static str; 2], problem: &str) {
         if keys.iter().any(|key| self.wrong.contains(key)) {
             return;
@@ -317,17 +317,17 @@ impl Reader {
         self.layers.problem(format!("{one} against {other}: {problem}"));
     }
 
-    /// Says whether the value that was given for a key is not known.
+    /// Says whether the value that was given for a key could not be read.
     pub(super) fn is_unknown(&self, key: &str) -> bool {
         self.wrong.contains(key) || !self.layers.file_is_read()
     }
 
-    /// Hands over the durations as they were written.
+    /// Returns the durations as they were written.
     pub(super) fn written(&mut self) -> Written {
         std::mem::take(&mut self.written)
     }
 
-    /// Hands over all problems of the load. The variables that hold `secrets` are no settings and no problem.
+    /// Returns all problems of the load. The variables that hold `secrets` are not settings, and not a problem.
     pub(super) fn finish<'a>(self, secrets: impl Iterator<Item = &'a SecretSource>) -> Vec<String> {
         let variables = secrets.filter_map(|secret| match secret {
             SecretSource::Env(name) => Some(name.as_str()),
@@ -341,7 +341,7 @@ impl Reader {
         &self.read
     }
 
-    /// A duration, of which `check` accepts some.
+    /// Reads a duration that `check` accepts.
     fn span<T>(&mut self, key: &'static str, check: impl Fn(Duration) -> Parsed<T>) -> T {
         if let (Value::String(text), _) = self.layers.value(key) {
             self.written.note(key, text);
@@ -356,7 +356,7 @@ impl Reader {
     ) -> T {
         self.parse(key, |value| match value.as_str() {
             Some(text) => parse(text).map_err(Into::into),
-            // Whatever the text must hold, it isn't even one: the parser knows how to say what it wants.
+            // The value isn't a text at all: the parser knows how to say what it wants.
             None => Err(parse("\0").err().map_or_else(|| "a string".into(), Into::<Wrong>::into)),
         })
     }
@@ -387,7 +387,7 @@ const NETWORKS: &str = "an array of networks such as \"10.0.0.0/8\"";
 const SECRETS: &str = "file:PATH or env:NAME, or an array of them (references, never the secrets themselves)";
 const SOCKET: &str = "an IP address and a port such as \"127.0.0.1:8080\" or \"[::]:8080\"";
 
-/// Shows a value in a message: one short line, and never one that may be a secret.
+/// Shows a value in a message: one short line, and never a value that may be a secret.
 fn shown(key: &str, value: &Value) -> String {
     match value {
         _ if SECRET.contains(&key) => format!("{} (not shown)", kind(value)),

@@ -1,4 +1,4 @@
-//! The redacted view of a configuration: passwords are masked, and otherwise it can be loaded again.
+//! The redacted view of a configuration, which can be loaded again except that passwords are masked.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -13,7 +13,7 @@ use super::values::{
     Database, LogFormat, LogLevel, LogSource, Rate, SecretSource, Share, Tls, WhenStale, duration_text,
 };
 
-/// A setting as it may be shown, in the form in which the file has it.
+/// A setting that can be shown, in the form in which the file has it.
 pub(super) trait Redacted {
     fn redacted<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error>;
 }

@@ -1,27 +1,27 @@
-//! The roles of operators: what `console.oidc.roles` gives to groups, and the scopes of clients that administer.
+//! The roles of operators: `console.oidc.roles` gives them to groups, and scopes give them to clients that administer.
 
 use std::str::FromStr;
 
 /// A right of an operator. Each is a scope of its own, and none includes another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// To see merchants, clients, keys, revocations and figures.
+    /// See merchants, clients, keys, revocations and figures.
     Read,
-    /// To disable, enable and revoke.
+    /// Disable, enable and revoke.
     Support,
-    /// To create, change and delete.
+    /// Create, change and delete.
     Write,
-    /// To add and replace signing keys.
+    /// Add and replace signing keys.
     Keys,
-    /// To read the audit trail.
+    /// Read the audit trail.
     Audit,
 }
 
 impl Role {
-    /// Every role.
+    /// Every role, in the order of the variants.
     pub const ALL: [Self; 5] = [Self::Read, Self::Support, Self::Write, Self::Keys, Self::Audit];
 
-    /// The word of a scope that gives it.
+    /// Returns the word of a scope that gives the role.
     pub const fn scope(self) -> &'static str {
         match self {
             Self::Read => "admin:read",
@@ -32,7 +32,7 @@ impl Role {
         }
     }
 
-    /// Its name on the command line, such as `read`.
+    /// Returns the role's name on the command line, such as `read`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -49,7 +49,7 @@ impl Role {
     }
 }
 
-/// A text that names no role.
+/// The error for a text that doesn't name a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a role is read, support, write, keys or audit")]
 pub struct RoleError;

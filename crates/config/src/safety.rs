@@ -1,4 +1,4 @@
-//! What production refuses, and what it only mentions.
+//! Settings that are refused in production, and those that only cause a warning.
 
 use std::{fmt, time::Duration};
 
@@ -43,7 +43,7 @@ impl fmt::Display for Unsafe {
 }
 
 impl Config {
-    /// Lists the settings that are valid but not fit for production; empty if it may start.
+    /// Lists the settings that are valid but not fit for production; empty if the server may start.
     pub fn check_production(&self) -> Vec<Unsafe> {
         [
             self.missing_master_key(),
@@ -59,7 +59,7 @@ impl Config {
         .collect()
     }
 
-    /// Lists what is allowed in production but seldom meant, one line each.
+    /// Lists settings that are allowed in production but seldom intended, one line each.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if self.sandbox {
@@ -115,17 +115,17 @@ impl Config {
         warnings
     }
 
-    /// Whether callers have addresses of their own here; not behind a proxy that is not named.
+    /// Says whether callers have different addresses here: they don't behind a proxy that is not configured.
     pub fn tells_callers_apart(&self) -> bool {
         !(self.is_behind_tls_proxy() && self.trusted_proxies.is_empty())
     }
 
-    /// Whether other machines reach the API, and nothing speaks TLS to them.
+    /// Says whether other machines can reach the API without TLS.
     fn is_plain_beyond_loopback(&self) -> bool {
         !is_loopback(self.listen.ip()) && self.tls.is_none() && !self.is_behind_tls_proxy()
     }
 
-    /// An https URL without a certificate here: a proxy in front must speak TLS.
+    /// Says whether a proxy in front must speak TLS: the URL is https, and there is no certificate here.
     fn is_behind_tls_proxy(&self) -> bool {
         self.tls.is_none() && self.public_url.starts_with("https://")
     }
@@ -159,7 +159,7 @@ impl Config {
         Some(Unsafe { key: "listen", problem })
     }
 
-    /// Whether what is sent by OTLP leaves this machine in the clear.
+    /// Says whether telemetry leaves this machine without encryption.
     fn has_plain_collector(&self) -> bool {
         let uri = self.telemetry.endpoint.parse::<Uri>();
         uri.is_ok_and(|uri| uri.scheme_str() == Some("http") && !uri.host().is_some_and(is_loopback_host))

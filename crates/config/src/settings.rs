@@ -19,7 +19,7 @@ use super::{
     written::Written,
 };
 
-/// Declares a section: its type, and how each key is read. The name of a field is that of its key.
+/// Declares a section: its type, and how each key is read. A field has the name of its key.
 macro_rules! settings {
     (
         $(#[$about:meta])*
@@ -82,35 +82,35 @@ settings! {
         trusted_proxies: Vec<IpNet> = networks,
         /// `[[audiences]]`: further APIs that tokens can be for.
         audiences: Vec<AudienceSettings> = audiences,
-        /// `[database]`.
+        /// `[database]`: the store, and how PostgreSQL is reached.
         database: DatabaseSettings = section,
-        /// `[tokens]`.
+        /// `[tokens]`: lifetimes and claims of the tokens.
         tokens: Tokens = section,
-        /// `[authz]`.
+        /// `[authz]`: answers to proxies that ask before they forward.
         authz: Authz = section,
-        /// `[keys]`.
+        /// `[keys]`: the rotation of the signing keys.
         keys: Keys = section,
-        /// `[idempotency]`.
+        /// `[idempotency]`: how long idempotency keys are held.
         idempotency: Idempotency = section,
-        /// `[audit]`.
+        /// `[audit]`: the audit trail.
         audit: Audit = section,
-        /// `[limits]`.
+        /// `[limits]`: how much one process accepts, and how long it waits.
         limits: Limits = section,
-        /// `[payment_page]`.
+        /// `[payment_page]`: the sandbox's payment page.
         payment_page: PaymentPage = section,
         /// `[tls]`; `None` speaks plain HTTP.
         tls: Option<Tls> = tls,
-        /// `[admin]`.
+        /// `[admin]`: the listener of the administration.
         admin: Admin = section,
-        /// `[console]`.
+        /// `[console]`: the console for operators in a browser.
         console: Console = section,
         /// `[admin_tls]`; `None` speaks plain HTTP.
         admin_tls: Option<Tls> = admin_tls,
-        /// `[log]`.
+        /// `[log]`: the lines of the log.
         log: Log = section,
-        /// `[telemetry]`.
+        /// `[telemetry]`: traces and metrics by OTLP.
         telemetry: Telemetry = section,
-        /// `[shutdown]`.
+        /// `[shutdown]`: how the process ends.
         shutdown: Shutdown = section,
     }
     beside {
@@ -150,9 +150,9 @@ settings! {
         exp_leeway: Duration = leeway,
         /// How far in the future `iat` and `nbf` may lie; at most 60 s.
         iat_leeway: Duration = leeway,
-        /// How long what is known counts without hearing from the store; 5 s to 15 min.
+        /// How long the server decides by its data without hearing from the store; 5 s to 15 min.
         stale_after: Duration = staleness,
-        /// What happens then.
+        /// What the server does after that time.
         when_stale: WhenStale = named(WhenStale::ALL, "refuse or serve"),
     }
 }
@@ -246,7 +246,7 @@ settings! {
         requests: Option<Rate> = rate_or_off,
         /// Connections open at the same time.
         max_connections: usize = count,
-        /// How long a second person may ask for what can't be undone; `None` if one person can have it done.
+        /// How long a second person may ask for an act that can't be undone; `None` if one person is enough.
         second_person_within: Option<Duration> = second_person,
     }
 }
@@ -258,11 +258,11 @@ settings! {
         enabled: bool = boolean,
         /// The origin under which browsers reach it; empty if that follows from `admin_listen`: see [`Config::console_url`].
         url: String = origin,
-        /// How long a session lasts in which nothing is done.
+        /// How long a session lasts without a request.
         idle: Duration = duration,
-        /// How long a session lasts, whatever is done; no longer than `audit.keep`, which remembers that it was ended.
+        /// How long a session lasts at most; no longer than `audit.keep`, since the audit trail records that it was ended.
         session: Duration = duration,
-        /// `[console.oidc]`.
+        /// `[console.oidc]`: the OpenID provider.
         oidc: Oidc = section,
     }
 }

@@ -1,13 +1,13 @@
-//! Where the audit trail is streamed to.
+//! The target that the audit trail is streamed to.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where the audit trail is streamed to.
+/// The target that the audit trail is streamed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamTarget {
-    /// A file, a line of JSON for each record.
+    /// A file, with a line of JSON for each record.
     File(PathBuf),
     /// A syslog receiver, as `HOST:PORT`, over TCP (RFC 6587).
     Syslog(String),
@@ -16,7 +16,7 @@ pub enum StreamTarget {
 impl StreamTarget {
     const EXPECTED: &'static str = "file:PATH, or syslog:HOST:PORT for a receiver over TCP";
 
-    /// Whether what is streamed leaves the machine, in the clear.
+    /// Says whether records leave the machine, without encryption.
     pub(super) fn is_remote(&self) -> bool {
         match self {
             Self::File(_) => false,

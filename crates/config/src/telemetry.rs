@@ -1,4 +1,4 @@
-//! Values of `[telemetry]`: what is sent by OTLP, and how.
+//! Values of `[telemetry]`: what is sent by OTLP, and with which headers.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,13 +16,13 @@ pub struct Sample {
 impl Sample {
     pub(super) const EXPECTED: &str = "per cent of the traces such as \"1%\", of up to four decimals";
 
-    /// As a number from 0 to 1.
+    /// Returns the share as a number from 0 to 1.
     pub fn share(self) -> f64 {
         f64::from(self.parts_per_million) / 1_000_000.0
     }
 }
 
-/// One per cent.
+/// Defaults to one per cent.
 impl Default for Sample {
     fn default() -> Self {
         Self { parts_per_million: 10_000 }
@@ -59,12 +59,12 @@ impl fmt::Display for Sample {
     }
 }
 
-/// A header that is sent along, by where its value is.
+/// A header that is sent along, with the source of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderSource {
-    /// Its name.
+    /// The name of the header.
     pub name: HeaderName,
-    /// Where its value is.
+    /// The source of its value.
     pub value: SecretSource,
 }
 
@@ -91,12 +91,12 @@ impl fmt::Display for HeaderSource {
     }
 }
 
-/// An attribute of whoever sends.
+/// An attribute of the sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceAttribute {
-    /// Its name.
+    /// The name of the attribute.
     pub name: String,
-    /// Its value.
+    /// The value of the attribute.
     pub value: String,
 }
 

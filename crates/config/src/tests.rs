@@ -16,7 +16,7 @@ use super::{
 
 const NO_ENV: [(&str, &str); 0] = [];
 
-/// The example that the documentation prints.
+/// The example in the documentation.
 const EXAMPLE: &str = r#"
 listen = "0.0.0.0:8080"                  # the API
 admin_listen = "127.0.0.1:9090"          # /healthz (process up), /readyz (can issue), /metrics (Prometheus)
@@ -86,7 +86,7 @@ fn every_documented_key_is_shown() {
     assert_eq!(keys("", &defaults), keys("", &shown));
 }
 
-/// The keys of a table, with the sections that they are in.
+/// Returns the keys of a table, with the sections that they are in.
 fn keys(prefix: &str, table: &toml::Table) -> BTreeSet<String> {
     let keys = table.iter().flat_map(|(name, value)| match value {
         toml::Value::Table(section) if !section.is_empty() => keys(&format!("{prefix}{name}."), section),

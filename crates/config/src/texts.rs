@@ -1,4 +1,4 @@
-//! How the text of a value is read: the value, or what was expected instead.
+//! Parses the text of a value: the result is the value, or what was expected instead.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -12,7 +12,7 @@ pub(super) type Parsed<T> = Result<T, &'static str>;
 
 const TOO_LONG: &str = "at most 3650d";
 const PUBLIC_URL: &str = "an absolute http or https URL without user, query, fragment and slash at the end (https://core.example.com)";
-/// Ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
+/// The longest duration, ten years: no lifetime is meant to be longer, and sums with a point in time stay far from overflow.
 pub const LONGEST: Duration = Duration::from_secs(3650 * 86_400);
 
 pub(super) fn optional<T>(text: &str, parse: impl Fn(&str) -> Parsed<T>) -> Parsed<Option<T>> {
@@ -25,7 +25,7 @@ pub fn duration(text: &str) -> Parsed<Duration> {
     if duration <= LONGEST { Ok(duration) } else { Err(TOO_LONG) }
 }
 
-/// A lifetime that becomes a claim.
+/// Parses a lifetime, in whole seconds because it becomes a claim.
 pub(super) fn whole_seconds(text: &str) -> Parsed<Duration> {
     in_whole_seconds(duration(text)?)
 }
@@ -38,7 +38,7 @@ pub(super) fn in_whole_seconds(duration: Duration) -> Parsed<Duration> {
     }
 }
 
-/// Splits references that are separated by commas. A comma that no reference follows is part of a path.
+/// Splits references that are separated by commas. A comma that isn't followed by a reference is part of a path.
 pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
     let begins = |rest: &str| ["file:", "env:"].iter().any(|scheme| rest.trim_start().starts_with(scheme));
     let mut rest = Some(text);
@@ -50,8 +50,8 @@ pub(super) fn references(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Reads a CIDR block, or a single address. IPv4 that is mapped into IPv6 becomes IPv4, as the addresses of callers do that are looked for
-/// in it.
+/// Parses a CIDR block, or a single address. IPv4 that is mapped into IPv6 becomes IPv4, as the addresses of callers do that are compared
+/// with it.
 pub fn network(text: &str) -> Option<IpNet> {
     const MAPPED: u8 = 96;
     let network = text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))?;
@@ -64,12 +64,12 @@ pub fn network(text: &str) -> Option<IpNet> {
     Some(mapped(network).unwrap_or(network))
 }
 
-/// Reads an absolute URL. Its scheme is in small letters from here on (RFC 3986 §3.1): it becomes a claim, and is compared.
+/// Parses an absolute URL. Its scheme is lowercase in the result (RFC 3986 §3.1): the URL becomes a claim, and is compared.
 pub fn public_url(text: &str) -> Parsed<String> {
     let uri: Uri = text.parse().map_err(|_| PUBLIC_URL)?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let has_host = uri.host().is_some_and(|host| !host.is_empty());
-    // The URL becomes a claim and is compared byte by byte: nothing that needs escaping, in JSON or in HTML.
+    // The URL becomes a claim and is compared byte by byte, so it must contain nothing that needs escaping, in JSON or in HTML.
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/[]%".contains(&byte));
     match text.split_once(':') {
         Some((scheme, rest)) if is_http && has_host && is_plain && !text.ends_with('/') => {
@@ -79,18 +79,18 @@ pub fn public_url(text: &str) -> Parsed<String> {
     }
 }
 
-/// Whether nobody on the way to a URL can read along.
+/// Says whether nobody on the way to a URL can read along.
 pub fn is_private(url: &str) -> bool {
     url.parse::<Uri>()
         .is_ok_and(|uri| uri.scheme_str() == Some("https") || uri.host().is_some_and(is_loopback_host))
 }
 
-/// Whether an address is of this machine.
+/// Says whether an address belongs to this machine only.
 pub(super) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-/// Whether a host is this machine.
+/// Says whether a host is this machine.
 pub fn is_loopback_host(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.trim_start_matches('[').trim_end_matches(']').parse().is_ok_and(is_loopback)

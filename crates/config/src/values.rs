@@ -1,4 +1,4 @@
-//! What single values mean: each type parses its own text and writes it back.
+//! The types of single values: each parses its own text and writes it back.
 
 use std::{borrow::Cow, fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -14,7 +14,7 @@ pub enum Database {
 }
 
 impl Database {
-    /// Whether the URL itself holds a password.
+    /// Says whether the URL itself holds a password.
     pub fn has_password(&self) -> bool {
         match self {
             Self::Sqlite(_) => false,
@@ -60,7 +60,7 @@ impl FromStr for Database {
     }
 }
 
-/// Never shows the password.
+/// Shows everything except the password.
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Database({})", self.masked())
@@ -71,8 +71,8 @@ const DATABASE: &str = "sqlite:PATH or postgres://user@host/db";
 
 /// Replaces passwords in the user part and in the query.
 ///
-/// The user part is taken to reach to the last `@`, as a password that somebody forgot to encode may hold anything:
-/// better to mask too much.
+/// The user part is taken to reach to the last `@`, as a password that somebody forgot to encode may contain anything:
+/// it is better to mask too much.
 fn mask_passwords(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return "***".into() };
     let (user, rest) = match rest.rsplit_once('@') {
@@ -100,22 +100,22 @@ fn mask_passwords(url: &str) -> String {
     masked
 }
 
-/// Covers `password`, `sslpassword` and their like, however they are encoded.
+/// Says whether a parameter holds a password: `password`, `sslpassword` and the like, however they are encoded.
 fn names_a_password(name: &str) -> bool {
     let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
     name.contains("pass") || name.contains("secret")
 }
 
-/// The variables of settings that are references themselves.
+/// Environment variables of settings that are references themselves, so that they hold no secret.
 const NAMES_OF_SETTINGS: [&str; 3] =
     ["TOLLGATE_MASTER_KEY", "TOLLGATE_DATABASE__PASSWORD", "TOLLGATE_CONSOLE__OIDC__CLIENT_SECRET"];
 
-/// Where a secret is: a reference, never the secret.
+/// The source of a secret: a reference to it, never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretSource {
-    /// A file that holds it.
+    /// A file that holds the secret.
     File(PathBuf),
-    /// The name of an environment variable that holds it.
+    /// The name of an environment variable that holds the secret.
     Env(String),
 }
 
@@ -173,7 +173,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, &'static str> {
     number.checked_mul(unit.1).map(Duration::from_millis).ok_or(DURATION)
 }
 
-/// Writes a duration in the greatest unit that fits. A single day is 24 hours.
+/// Writes a duration in the greatest unit that fits. A single day is written as 24 hours.
 pub fn duration_text(duration: Duration) -> String {
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let fits = |unit: &str, size: u64| millis % size == 0 && (unit != "d" || millis > size);
@@ -183,12 +183,12 @@ pub fn duration_text(duration: Duration) -> String {
 
 pub(super) const DURATION: &str = "a duration such as \"15m\": a number and one of ms, s, m, h and d";
 
-/// A number of events per time, as in `30/min`.
+/// A number of events per unit of time, as in `30/min`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// How many; at least one.
+    /// The number of events; at least one.
     pub count: u32,
-    /// Within which time: a second, a minute, an hour or a day.
+    /// The unit of time: a second, a minute, an hour or a day.
     pub per: Duration,
 }
 
@@ -231,19 +231,19 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A part of a number of things, or so many of them.
+/// A share of a number of things: a percentage or a count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {
-    /// Per cent of all; 100 is no limit.
+    /// A percentage of all; 100 is no limit.
     Percent(u8),
-    /// This many.
+    /// A fixed number.
     Count(usize),
 }
 
 impl Share {
     pub(super) const EXPECTED: &str = "a count of at least 1, a share such as \"50%\", or \"off\"";
 
-    /// How many of `all` it is, at least one.
+    /// Returns how many of `all` it is, at least one.
     pub fn of(self, all: usize) -> usize {
         match self {
             Self::Percent(percent) => (all.saturating_mul(percent.into()) / 100).max(1),
@@ -277,12 +277,12 @@ impl fmt::Display for Share {
     }
 }
 
-/// What a server does that has not read from the store for too long.
+/// What a server does when it has not read from the store for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenStale {
     /// It neither issues nor checks tokens.
     Refuse,
-    /// It goes on with what it knows.
+    /// It goes on with the data that it has.
     Serve,
 }
 
@@ -296,10 +296,10 @@ impl fmt::Display for WhenStale {
     }
 }
 
-/// How a line of the log looks.
+/// The format of a line in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object a line.
     Json,
@@ -315,14 +315,14 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// Of which requests the log says where they came from.
+/// The requests for which the log says where they came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogSource {
-    /// Of all.
+    /// All requests.
     All,
-    /// Of those that were refused.
+    /// Requests that were refused.
     Refused,
-    /// Of none.
+    /// No request.
     Off,
 }
 
@@ -340,15 +340,15 @@ impl fmt::Display for LogSource {
 /// The least severe level that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// Something failed that should not have.
+    /// Failures that should not have happened.
     Error,
-    /// Something that an operator should look at.
+    /// Events that an operator should look at.
     Warn,
-    /// What happened.
+    /// Normal events.
     Info,
-    /// Why it happened.
+    /// Details that explain events.
     Debug,
-    /// Everything.
+    /// Every detail.
     Trace,
 }
 

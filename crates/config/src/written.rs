@@ -1,4 +1,4 @@
-//! Durations as they were written, to be shown so.
+//! Durations as they were written, so that they are shown that way.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::values::parse_duration;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Written(BTreeMap<&'static str, String>);
 
-/// Says nothing of what is configured: two ways of writing it are the same.
+/// Compares nothing: two ways of writing the same duration configure the same.
 impl PartialEq for Written {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -24,7 +24,7 @@ impl Written {
         self.0.insert(key, text.trim().to_owned());
     }
 
-    /// Puts the texts in the place of those that mean the same.
+    /// Replaces durations by the original texts that mean the same.
     pub(super) fn restore(&self, shown: &mut Value) {
         for (key, text) in &self.0 {
             let Some(value) = shown.pointer_mut(&format!("/{}", key.replace('.', "/"))) else { continue };

@@ -1,7 +1,7 @@
 //! `/admin/v1`: the acts of administration over HTTP, for operators' clients.
 //!
-//! What is asked for, by whom, and whether they may is decided in [`call`], once for every route. The handlers below read a
-//! request, call the act in `crates/admin`, and show what it returns.
+//! Who calls, what they ask for, and whether they may is decided in [`call`], once for every route. The handlers below read a
+//! request, call the act in `crates/admin`, and show the result.
 
 mod audit;
 mod call;
@@ -28,7 +28,7 @@ use tollgate_server::error::Error;
 
 use self::call::endpoint;
 
-/// The routes of the administration.
+/// Makes the routes of the administration.
 pub(crate) fn router() -> Router<Arc<State>> {
     let routes = [merchant_routes(), client_routes(), secret_routes(), key_routes()];
     routes.into_iter().flatten().fold(Router::new(), |router, (path, methods)| router.route(path, methods))
@@ -36,7 +36,7 @@ pub(crate) fn router() -> Router<Arc<State>> {
 
 type Route = (&'static str, MethodRouter<Arc<State>>);
 
-/// Refuses every other method.
+/// Refuses every method that the route doesn't have.
 fn only(allow: &'static str, methods: MethodRouter<Arc<State>>) -> MethodRouter<Arc<State>> {
     methods.fallback(async move || Error::MethodNotAllowed { allow })
 }

@@ -1,4 +1,4 @@
-//! What was counted over the last hour, for people who look at this server now. What is kept for longer is in the metrics.
+//! Counts over the last hour, for people who look at this server now. The metrics keep them for longer.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,28 +10,28 @@ use tollgate_core::Timestamp;
 use tollgate_server::{Totals, Why};
 use tollgate_store::BOUNDS;
 
-/// How often what was counted is noted.
+/// How often the counts are noted.
 pub(crate) const EVERY: Duration = Duration::from_secs(10);
-/// How many notes are kept: an hour of them.
+/// How many notes are kept, which is an hour of them.
 const KEPT: usize = 361;
 
-/// What was counted over the last hour.
+/// The counts of the last hour, each with the time at which it was noted.
 #[derive(Default)]
 pub(crate) struct Figures(Mutex<VecDeque<(Timestamp, Totals)>>);
 
-/// What happened between two notes.
+/// The time between two notes, and what was counted in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Interval {
-    /// When it ended.
+    /// When the interval ended.
     pub(crate) until: Timestamp,
-    /// How long it was.
+    /// The length of the interval.
     pub(crate) length: Duration,
-    /// What was counted in it.
+    /// The counts of this interval.
     pub(crate) counted: Totals,
 }
 
 impl Figures {
-    /// Notes what was counted up to `now`.
+    /// Notes the counts up to `now`.
     pub(crate) fn note(&self, now: Timestamp, totals: Totals) {
         let mut notes = self.notes();
         if notes.len() == KEPT {
@@ -40,7 +40,7 @@ impl Figures {
         notes.push_back((now, totals));
     }
 
-    /// What happened between one note and the next, oldest first. Where the clock was set back there is a gap.
+    /// Returns the intervals between the notes, oldest first. If the clock was set back, there is a gap.
     pub(crate) fn intervals(&self) -> Vec<Interval> {
         let notes = self.notes();
         let pairs = notes.iter().zip(notes.iter().skip(1));
@@ -50,7 +50,7 @@ impl Figures {
         pairs.map(interval).filter(|interval| !interval.length.is_zero()).collect()
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the notes. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn notes(&self) -> MutexGuard<'_, VecDeque<(Timestamp, Totals)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,23 +65,23 @@ fn difference(before: &Totals, after: &Totals) -> Totals {
 }
 
 impl Interval {
-    /// How many requests were answered in a second.
+    /// Returns how many requests were answered per second.
     pub(crate) fn requests(&self) -> f64 {
         self.rate(self.counted.buckets.iter().sum())
     }
 
-    /// How many grants were answered with tokens in a second.
+    /// Returns how many grants were answered with tokens per second.
     pub(crate) fn tokens(&self) -> f64 {
         self.rate(self.counted.tokens)
     }
 
-    /// How many clients were refused in a second for these reasons.
+    /// Returns how many clients were refused per second for these reasons.
     pub(crate) fn refusals(&self, reasons: &[Why]) -> f64 {
         self.rate(reasons.iter().map(|why| self.counted.reasons[*why as usize]).sum())
     }
 
-    /// The time within which this share of the requests was answered, in milliseconds: the bound of the bucket that it is in. 0
-    /// where there was no request.
+    /// Returns the time within which this share of the requests was answered, in milliseconds: the bound of the bucket. It is 0
+    /// if there was no request.
     pub(crate) fn latency(&self, share: f64) -> f64 {
         let all: u64 = self.counted.buckets.iter().sum();
         let wanted = share * precise(all);
@@ -106,7 +106,7 @@ fn precise(count: u64) -> f64 {
     count as f64
 }
 
-/// Notes what is counted, as `counted` says, until `stopped` has no sender any more.
+/// Notes the counts that `counted` returns, at intervals, until the sender of `stopped` is dropped.
 pub(crate) async fn run(
     figures: Arc<Figures>,
     counted: impl Fn() -> (Timestamp, Totals),

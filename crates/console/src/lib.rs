@@ -1,7 +1,7 @@
-//! What operators reach over HTTP: the acts of administration below `/admin/v1`, and the console, which is the same for people in a
-//! browser.
+//! The HTTP interfaces for operators: the acts of administration below `/admin/v1`, and the console, which has the same acts for
+//! people in a browser.
 //!
-//! It is mounted in a server, which knows of it what [`OperatorRoutes::mounted`] says: paths, what answers there, and what goes on
+//! It is mounted in a server, which knows only what [`OperatorRoutes::mounted`] returns: paths, their routes, and tasks that run
 //! beside the requests.
 
 mod api;
@@ -19,7 +19,7 @@ use self::figures::Figures;
 use self::oidc::{Access, CALLBACK, Provider};
 use self::pages::Console;
 
-/// The routes of operators for one server, and what they keep.
+/// The operators' routes of one server, and their state.
 #[derive(Clone, Default)]
 pub struct OperatorRoutes {
     provider: Arc<OnceLock<Provider>>,
@@ -27,8 +27,8 @@ pub struct OperatorRoutes {
 }
 
 impl OperatorRoutes {
-    /// From now on people can sign in to the console by the provider of the configuration, if it has one, which is asked in this
-    /// way. Only the first way counts.
+    /// Lets people sign in to the console by the configured provider, if there is one, through this access to it. Only the first call
+    /// has an effect.
     pub fn sign_in_by(&self, config: &Config, access: Access) {
         if config.console.oidc.is_set() {
             let redirect_uri = format!("{}{CALLBACK}", config.console_url());
@@ -36,7 +36,7 @@ impl OperatorRoutes {
         }
     }
 
-    /// What is mounted in a server of this configuration: the administration, and the console unless it is off.
+    /// Returns what is mounted in a server of this configuration: the administration, and the console unless it is off.
     pub fn mounted(&self, config: &Config) -> Operators {
         let mut paths = paths::ALL.to_vec();
         let has_console = config.console.enabled;
@@ -56,7 +56,7 @@ impl OperatorRoutes {
         Operators { paths, router: Box::new(router), tasks }
     }
 
-    /// Keeps what is counted for the overview of the console.
+    /// Returns the task that notes the counts for the console's overview.
     fn keep_figures(&self) -> Beside {
         let figures = self.figures.clone();
         let run = |server: Arc<State>, stopped| -> Running {

@@ -1,7 +1,8 @@
 //! Signing in by an OpenID provider: the authorization code flow with PKCE (OpenID Connect Core 1.0 §3.1, RFC 7636, RFC 9700).
 //!
-//! Nothing of the provider is kept between two sign-ins: each asks for its discovery document and its keys, so that what changes
-//! there counts at once, and every server can finish what another one began. What must come back is kept by the browser, sealed.
+//! Nothing about the provider is cached between two sign-ins: each one reads its discovery document and its keys, so that changes
+//! there count at once, and every server can finish a sign-in that another one began. The state of a sign-in is kept by the browser,
+//! sealed.
 
 mod calls;
 mod discovery;
@@ -31,56 +32,57 @@ use self::id_token::Expected;
 use self::keys::KeySet;
 use self::problem::ErrorCode;
 
-/// Where people who sign in are sent back to, on the server that they began at.
+/// The path to which people are sent back, on the server where they began to sign in.
 pub(crate) const CALLBACK: &str = "/console/sign-in/oidc/callback";
 
-/// A provider, and how it is asked.
+/// An OpenID provider, with access to it.
 pub(crate) struct Provider {
     settings: Oidc,
     redirect_uri: String,
     access: Access,
 }
 
-/// What is drawn for one sign-in, and must come back with it.
+/// The random values of one sign-in, which must come back with it.
 pub(crate) struct Drawn<'a> {
-    /// Ties the browser that comes back to the one that was sent (RFC 6749 §10.12).
+    /// Shows that the browser that comes back is the one that was sent (RFC 6749 §10.12).
     pub(crate) state: &'a str,
-    /// Ties the ID token to this sign-in.
+    /// Shows that the ID token belongs to this sign-in.
     pub(crate) nonce: &'a str,
-    /// Ties the code to whoever began this sign-in (RFC 7636).
+    /// Shows that the code is used by the one who began this sign-in (RFC 7636).
     pub(crate) verifier: &'a str,
-    /// When it was begun.
+    /// When the sign-in began.
     pub(crate) begun_at: Timestamp,
 }
 
-/// What a browser brings back from the provider.
+/// The parameters with which a browser comes back from the provider.
 pub(crate) struct Callback<'a> {
     pub(crate) state: &'a str,
     pub(crate) code: Option<&'a str>,
     pub(crate) error: Option<&'a str>,
-    /// Who sends the browser back (RFC 9207).
+    /// The issuer of the provider that sends the browser back (RFC 9207).
     pub(crate) issuer: Option<&'a str>,
 }
 
 impl Provider {
-    /// Takes the settings of a provider that sends people back to `redirect_uri`.
+    /// Makes a provider from its settings. It sends people back to `redirect_uri`.
     pub(crate) fn new(settings: Oidc, redirect_uri: String, access: Access) -> Self {
-        // Said once, so that it does not hang on the features that others in a program ask for; it was said before, if it fails.
+        // Chosen explicitly, so that it does not depend on the features that other crates in a program enable. An error means that it was
+        // chosen before.
         let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
         Self { settings, redirect_uri, access }
     }
 
-    /// Its issuer.
+    /// Returns the provider's issuer.
     pub(crate) fn issuer(&self) -> &str {
         &self.settings.issuer
     }
 
-    /// What people call it.
+    /// Returns the provider's name for people.
     pub(crate) fn name(&self) -> &str {
         self.settings.display_name()
     }
 
-    /// Returns the URL at which the provider asks who somebody is.
+    /// Returns the URL at which the provider asks people to sign in.
     pub(crate) async fn authorization_url(&self, drawn: &Drawn<'_>) -> Result<String, Problem> {
         let metadata = self.metadata().await?;
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(drawn.verifier));
@@ -99,7 +101,7 @@ impl Provider {
         Ok(format!("{endpoint}{separator}{query}"))
     }
 
-    /// Finds out who has come back from the provider.
+    /// Returns the identity of somebody who has come back from the provider.
     pub(crate) async fn identify(
         &self,
         drawn: &Drawn<'_>,

@@ -1,7 +1,7 @@
 //! The console: the administration as pages in a browser, for people who have signed in.
 //!
 //! Who visits, whether they may, and whether a form is the console's own is decided in [`visit`], once for every page. The pages
-//! below it read a request, call the act in `crates/admin` as the API does, and show what it returns; no rule is theirs. Every
+//! below it read a request, call the act in `crates/admin` as the API does, and show its result; they have no rules of their own. Every
 //! act is a form that is answered by a redirect, so that all of it works without a script.
 
 mod act;
@@ -44,10 +44,10 @@ pub(crate) use self::shared::Console;
 use self::visit::{Outcome, Visit, page};
 use crate::oidc::CALLBACK;
 
-/// Where the console is, and all that is below it.
+/// The path pattern of everything below the console's root.
 pub(crate) const ALL: &str = "/console/{*path}";
 
-/// The routes of the console.
+/// Makes the routes of the console.
 pub(crate) fn router() -> Router<Arc<Console>> {
     let of_things = [merchants::routes(), clients::routes(), secrets::routes(), keys::routes()];
     let of_what_happens = [revocations::routes(), why::routes(), audit::routes(), servers::routes()];
@@ -69,7 +69,7 @@ fn own_routes() -> Vec<Route> {
     ]
 }
 
-/// Answers at every path below the console's that leads nowhere.
+/// Answers requests for paths below the console's root that don't exist.
 async fn no_page(_: Visit) -> Outcome {
     Err(Error::NotFound)
 }

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Says whether `address` lies in one of the CIDR blocks of `list`, which are separated by spaces.
+/// Says whether `address` is in one of the CIDR blocks of `list`, which are separated by spaces.
 ///
-/// An IPv4 address counts the same when it comes mapped into IPv6. A block that can't be read allows nothing.
+/// An IPv4 address counts the same when it is mapped into IPv6. A block that can't be read allows nothing.
 pub fn is_allowed(list: &str, address: IpAddr) -> bool {
     let address = address.to_canonical();
     list.split(' ').filter_map(|block| block.parse::<IpNet>().ok()).any(|block| block.contains(&address))

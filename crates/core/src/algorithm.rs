@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// An algorithm that tokens are signed with, by its name in RFC 7518 §3.1 and RFC 8037 §3.1.
 ///
-/// It is a property of a key, known before any token is looked at. A token never chooses it (RFC 8725 §3.1).
+/// It is a property of a key, known before a token is examined. A token never chooses it (RFC 8725 §3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// HMAC with SHA-256. Its key is secret and never leaves the authority.
@@ -24,7 +24,7 @@ impl Algorithm {
     /// Every algorithm that is implemented. No other is read from a store or accepted in a token.
     pub const ALL: [Self; 5] = [Self::Hs256, Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
-    /// The name in a token's header, in a key's metadata and in the store.
+    /// Returns the name in a token's header, in a key's metadata and in the store.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -35,7 +35,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether the key that verifies is another one than the key that signs, so that it can be published.
+    /// Says whether the key that verifies differs from the key that signs, so that it can be published.
     pub const fn is_asymmetric(self) -> bool {
         match self {
             Self::Hs256 => false,
@@ -50,7 +50,7 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// The error for a name that is not that of an implemented algorithm.
+/// The error for a text that is not the name of an implemented algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an algorithm is one of HS256, ES256, EdDSA, PS256 and RS256")]
 pub struct AlgorithmError;

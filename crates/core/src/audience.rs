@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest name, in bytes.
+/// The longest name of an API, in bytes.
 const LONGEST: usize = 255;
 
-/// The name of an API: what a token's `aud` says (RFC 7519 §4.1.3), and a client asks for as `resource` (RFC 8707 §2).
+/// The name of an API: the claim `aud` of a token (RFC 7519 §4.1.3), and the `resource` that a client asks for (RFC 8707 §2).
 ///
-/// It is 1 to 255 printable ASCII characters without spaces, quotes and backslashes, so that it goes into JSON and into
-/// headers as it is. It is compared byte by byte.
+/// It is 1 to 255 printable ASCII characters without spaces, quotes and backslashes, so that it needs no escapes in JSON and in
+/// headers. It is compared byte by byte.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Audience(Box<str>);
 
@@ -19,7 +19,7 @@ pub struct Audience(Box<str>);
 pub struct AudienceError;
 
 impl Audience {
-    /// The name.
+    /// Returns the name as text.
     pub const fn as_str(&self) -> &str {
         &self.0
     }

@@ -10,24 +10,24 @@ use base64::engine::GeneralPurposeConfig;
 use base64::engine::Simd;
 use base64::engine::general_purpose::NO_PAD;
 
-/// Neither padding nor a non-zero trailing bit is accepted: a second spelling of a token would slip past
-/// whatever compares tokens by their text.
+/// The strict settings: neither padding nor a non-zero trailing bit is accepted. A second spelling of a token would slip past
+/// code that compares tokens by their text.
 const STRICT: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(false);
 
-/// Made once, for the vector instructions that the processor has.
+/// The engine, which is made once, for the vector instructions that the processor has.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 static ENGINE: LazyLock<Simd> = LazyLock::new(|| Simd::url_safe(STRICT));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 static ENGINE: LazyLock<GeneralPurpose> =
     LazyLock::new(|| GeneralPurpose::new(&base64::alphabet::URL_SAFE, STRICT));
 
-/// The number of characters that `bytes` bytes become.
+/// Returns the number of characters that `bytes` bytes are encoded to.
 pub const fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
 
-/// The number of bytes, `bytes` or more, of which the first `bytes` are encoded without a remainder: 24 become a vector
-/// of 32 characters, as long as 8 more follow.
+/// Returns the number of bytes, `bytes` or more, of which the first `bytes` are encoded without a remainder: 24 bytes become a vector
+/// of 32 characters, if 8 more follow.
 pub const fn in_vectors(bytes: usize) -> usize {
     bytes.next_multiple_of(24) + 8
 }
@@ -39,7 +39,7 @@ pub fn encode<'a>(bytes: &[u8], buffer: &'a mut [u8]) -> &'a [u8] {
     &buffer[..len]
 }
 
-/// Reads `text` into the front of `buffer`. `None` if it is not canonical or finds no room.
+/// Reads `text` into the front of `buffer`. Returns `None` if it is not canonical or doesn't fit.
 pub fn decode<'a>(text: &[u8], buffer: &'a mut [u8]) -> Option<&'a [u8]> {
     let len = ENGINE.decode_slice(text, buffer).ok()?;
     Some(&buffer[..len])

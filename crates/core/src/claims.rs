@@ -15,17 +15,17 @@ use crate::{ClientId, Environment, Generation, MerchantId, Scope, SecretId, Time
 /// The claims of a token. They borrow from the decoded token, or from the caller that mints one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claims<'a> {
-    /// `iss`: who issued it, the authority's public URL.
+    /// `iss`: the issuer, which is the authority's public URL.
     pub issuer: &'a str,
-    /// `sub`: the client it was issued to.
+    /// `sub`: the client that it was issued to.
     pub subject: ClientId,
-    /// `aud`: the API it is for.
+    /// `aud`: the API that it is for.
     pub audience: &'a str,
     /// `iat`: when it was issued, in whole seconds.
     pub issued_at: Timestamp,
-    /// `exp`: from when on it is refused, in whole seconds.
+    /// `exp`: when it expires, in whole seconds; it is refused from then on.
     pub expires_at: Timestamp,
-    /// `jti`: its own name.
+    /// `jti`: the token's own id.
     pub id: TokenId,
     /// `scope`: what it allows (RFC 8693 §4.2).
     pub scope: &'a str,
@@ -33,30 +33,30 @@ pub struct Claims<'a> {
     pub merchant_id: Option<MerchantId>,
     /// `env`: its environment, live or test.
     pub environment: Environment,
-    /// `sid`: the secret it was obtained with, so that revoking the secret ends it.
+    /// `sid`: the secret that it was obtained with, so that revoking the secret ends the token.
     pub secret_id: SecretId,
     /// `gen`: the generation of its client's tokens; absent means the first.
     pub generation: Generation,
     /// `mgen`: the generation of its merchant's tokens; absent means the first.
     pub merchant_generation: Generation,
-    /// `rti`: in an access token the `jti` of the refresh token that it was made with, so that revoking that one ends it.
-    /// Absent from one that was issued together with its refresh token: see [`Claims::refresh_id`].
+    /// `rti`: in an access token, the `jti` of the refresh token that it was obtained with, so that revoking the refresh token ends it.
+    /// Absent from an access token that was issued together with its refresh token: see [`Claims::refresh_id`].
     pub made_with: Option<TokenId>,
-    /// `net`: where it may be used from, as space-separated CIDR blocks; absent means anywhere.
+    /// `net`: the networks that it may be used from, as space-separated CIDR blocks; absent means any network.
     pub addresses: Option<&'a str>,
 }
 
-/// The members that claims have.
+/// The set of members that claims have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Those that are published for HS256.
+    /// The members that are published for HS256.
     Published,
-    /// Those of RFC 9068 §2.2, which also asks for `client_id`. It is the subject.
+    /// The members of RFC 9068 §2.2, which also requires `client_id`. It equals the subject.
     AccessTokenProfile,
 }
 
 impl Form {
-    /// The form of the claims of tokens that are signed with `algorithm`.
+    /// Returns the form of the claims of tokens that are signed with `algorithm`.
     pub const fn of(algorithm: Algorithm) -> Self {
         if algorithm.is_asymmetric() { Self::AccessTokenProfile } else { Self::Published }
     }
@@ -73,7 +73,7 @@ impl<'a> Claims<'a> {
         contains(self.scope, scope)
     }
 
-    /// The id of the refresh token that this token was made with or issued with, whose revocation ends it. For a refresh
+    /// Returns the id of the refresh token that this token was obtained with or issued with, whose revocation ends it. For a refresh
     /// token it is an id that is never issued.
     pub fn refresh_id(&self) -> TokenId {
         self.made_with.unwrap_or(self.id.of_its_refresh_token())
@@ -84,9 +84,9 @@ impl<'a> Claims<'a> {
         Scope::from_well_formed(self.scope)
     }
 
-    /// Appends the JSON form.
+    /// Appends the claims as JSON.
     ///
-    /// The texts must be free of quotes, backslashes and control characters; configuration and [`Scope`] see to that.
+    /// The texts must not contain quotes, backslashes and control characters; configuration and [`Scope`] ensure that.
     pub fn write(&self, form: Form, out: &mut Vec<u8>) {
         let mut number = itoa::Buffer::new();
         Self::begin(self.issuer, out);
@@ -129,7 +129,7 @@ impl<'a> Claims<'a> {
         out.extend_from_slice(b"\",\"sub\":\"");
     }
 
-    /// Reads the JSON form. `None` for anything that [`Claims::write`] would not have written, byte for byte.
+    /// Reads claims from JSON. Returns `None` for anything that [`Claims::write`] would not have written, byte for byte.
     pub(crate) fn read(payload: &'a [u8], form: Form) -> Option<Self> {
         let mut rest = Rest(std::str::from_utf8(payload).ok()?);
         let issuer = rest.after("{\"iss\":\"")?.string()?;
@@ -175,17 +175,17 @@ fn member(out: &mut Vec<u8>, name: &[u8], value: impl AsRef<[u8]>) {
     out.extend_from_slice(value.as_ref());
 }
 
-/// The rest of the text. Its methods take a value off the front, with the quote behind it.
+/// The rest of the text. Its methods take a value from the front, with the quote after it.
 struct Rest<'a>(&'a str);
 
 impl<'a> Rest<'a> {
-    /// Takes `name` off the front, if it stands there.
+    /// Takes `name` from the front, if it is there.
     fn after(&mut self, name: &str) -> Option<&mut Self> {
         self.0 = self.0.strip_prefix(name)?;
         Some(self)
     }
 
-    /// A string without escapes.
+    /// Takes a string without escapes.
     fn string(&mut self) -> Option<&'a str> {
         let end = memchr2(b'"', b'\\', self.0.as_bytes())?;
         let (value, rest) = self.0.split_at(end);
@@ -193,7 +193,7 @@ impl<'a> Rest<'a> {
         Some(value)
     }
 
-    /// A hyphenated lower-case UUID, the one spelling that is written.
+    /// Takes a hyphenated lower-case UUID, the only spelling that is written.
     fn uuid<T>(&mut self, id: fn([u8; 16]) -> T) -> Option<T> {
         let (value, rest) = self.0.split_at_checked(36)?;
         self.0 = rest.strip_prefix('"')?;
@@ -212,12 +212,12 @@ impl<'a> Rest<'a> {
         Some(TokenId::from_bytes(bytes))
     }
 
-    /// A time in whole seconds.
+    /// Takes a time in whole seconds.
     fn seconds(&mut self) -> Option<Timestamp> {
         self.number().filter(|value| *value <= LAST_SECOND).map(Timestamp::from_seconds)
     }
 
-    /// Takes a generation, if `name` is at the front; otherwise the first generation, which is never written.
+    /// Takes a generation, if `name` is at the front; otherwise returns the first generation, which is never written.
     fn generation(&mut self, name: &str) -> Option<Generation> {
         match self.after(name) {
             Some(rest) => rest.number().filter(|number| *number > 0).map(Generation::from_number),
@@ -225,7 +225,7 @@ impl<'a> Rest<'a> {
         }
     }
 
-    /// A whole number without sign, fraction, exponent or leading zero.
+    /// Takes a whole number without sign, fraction, exponent or leading zero.
     fn number(&mut self) -> Option<u64> {
         let digits = self.0.bytes().take(LONGEST + 1).take_while(u8::is_ascii_digit).count();
         let (value, rest) = self.0.split_at(digits);

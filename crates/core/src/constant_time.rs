@@ -2,9 +2,9 @@
 
 use subtle::ConstantTimeEq;
 
-/// Says whether both are equal, in a time that depends on their lengths alone.
+/// Says whether both are equal, in a time that depends only on their lengths.
 ///
-/// It gathers the differences eight bytes at a time, and looks at them once, at the end: byte by byte it would cost as much
+/// It collects the differences eight bytes at a time, and checks them once, at the end: byte by byte it would cost as much
 /// as hashing a block.
 pub fn equal(one: &[u8], other: &[u8]) -> bool {
     let ((words, rest), (other_words, other_rest)) = (one.as_chunks::<8>(), other.as_chunks::<8>());

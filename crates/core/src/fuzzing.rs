@@ -1,4 +1,4 @@
-//! What `fuzz/` reaches of this crate's inside.
+//! Internal functions of this crate for the targets in `fuzz/`.
 
 use crate::claims::{Claims, Form};
 

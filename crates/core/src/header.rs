@@ -1,4 +1,4 @@
-//! The headers of tokens: the first segment and the dot behind it. Each is known before a token is looked at.
+//! The headers of tokens: the first segment and the dot after it. Each is known before a token is examined.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 use crate::algorithm::Algorithm;
 use crate::{KeyId, base64url};
 
-/// `{"alg":"HS256","typ":"JWT"}`, which is published, and the same for all keys of the algorithm.
+/// The header `{"alg":"HS256","typ":"JWT"}`, which is published, and the same for all keys of the algorithm.
 pub const HS256: &[u8] = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.";
 
-/// The header of the tokens that a key signs.
+/// Returns the header of the tokens that a key signs.
 pub fn of(algorithm: Algorithm, id: KeyId) -> Cow<'static, [u8]> {
     if algorithm.is_asymmetric() { of_key(algorithm, id).into() } else { HS256.into() }
 }
 
-/// The header of an access token that anyone can verify (RFC 9068 §2.1), which names its key.
+/// Returns the header of an access token that anyone can verify (RFC 9068 §2.1), which names its key.
 fn of_key(algorithm: Algorithm, id: KeyId) -> Vec<u8> {
     let json = format!(r#"{{"alg":"{algorithm}","typ":"at+jwt","kid":"{id}"}}"#);
     let mut header = vec![0; base64url::encoded_len(json.len())];
@@ -23,12 +23,12 @@ fn of_key(algorithm: Algorithm, id: KeyId) -> Vec<u8> {
     header
 }
 
-/// Whether a token begins like one of a key that may exist, whichever it is.
+/// Says whether a token begins like one of a key that may exist, whichever it is.
 pub(crate) fn names_a_key(token: &[u8]) -> bool {
     BEGINNINGS.iter().any(|beginning| token.starts_with(beginning))
 }
 
-/// What the headers of all keys of an algorithm begin with: as many characters as the key's id changes nothing of.
+/// The beginnings of the headers of each algorithm's keys: as many characters as don't depend on the key's id.
 static BEGINNINGS: LazyLock<[Vec<u8>; 4]> = LazyLock::new(|| {
     [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256].map(|algorithm| {
         let mut beginning = of_key(algorithm, KeyId::from_bytes([0; 16]));

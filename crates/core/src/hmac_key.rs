@@ -14,8 +14,8 @@ use crate::token::TokenKind;
 /// The number of bytes that SHA-256 hashes at a time.
 const BLOCK: usize = 64;
 
-/// The key of [`Algorithm::Hs256`](crate::Algorithm::Hs256), ready for use: its states are computed once. Whoever can verify with it can
-/// sign, so it must not leave the authority.
+/// A key of [`Algorithm::Hs256`](crate::Algorithm::Hs256), ready for use: its states are computed once. Anybody who can verify with
+/// it can sign, so it must not leave the authority.
 #[derive(Clone)]
 pub struct HmacKey {
     states: States,
@@ -68,7 +68,7 @@ impl HmacKey {
         base64url::encode(&tag, signature);
     }
 
-    /// Says whether `signature` is that of a token's first two segments.
+    /// Says whether `signature` is the signature of a token's first two segments.
     ///
     /// It is compared as text, in constant time: so a signature has one spelling, and none has to be decoded.
     pub(crate) fn verifies(&self, kind: TokenKind, signed: &[u8], signature: &[u8]) -> bool {
@@ -101,11 +101,11 @@ impl States {
     }
 }
 
-/// The first block of the tokens of `issuer`; `None` if the issuer is so short that the block is not the same in all.
+/// Returns the first block of the tokens of `issuer`; `None` if the issuer is so short that the block is not the same in all.
 fn first_block(issuer: &str) -> Option<[u8; BLOCK]> {
     let mut claims = Vec::new();
     Claims::begin(issuer, &mut claims);
-    // A group of three bytes makes four characters that nothing behind them changes.
+    // A group of three bytes makes four characters that don't depend on what follows.
     claims.truncate(claims.len() / 3 * 3);
     let mut token = HS256.to_vec();
     token.resize(HS256.len() + base64url::encoded_len(claims.len()), 0);

@@ -1,4 +1,4 @@
-//! Identifiers. Each is a UUID in its hyphenated form, and a type of its own.
+//! Identifiers: each is a UUID in its hyphenated form, with a type of its own.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ macro_rules! id {
                 Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
             }
 
-            /// Takes the 16 bytes that a store keeps.
+            /// Makes the id from the 16 bytes that a store keeps.
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
@@ -36,7 +36,7 @@ macro_rules! id {
                 self.0.as_bytes()
             }
 
-            /// Reads the 36 ASCII bytes of the hyphenated form and no other spelling.
+            /// Reads the 36 ASCII bytes of the hyphenated form, and no other spelling.
             pub fn parse_ascii(text: &[u8]) -> Result<Self, IdError> {
                 if text.len() != 36 {
                     return Err(IdError);
@@ -80,42 +80,42 @@ fn hyphenated(bytes: &[u8; 16]) -> [u8; 36] {
     text
 }
 
-/// Writes bytes as hexadecimal digits, both of a byte at once and without a table.
+/// Writes bytes as hexadecimal digits, both digits of a byte at once and without a table.
 ///
-/// It stays a function of its own: among the copies of its caller the compiler would make no vectors of it.
+/// It stays a function of its own: the compiler would not vectorize copies that are inlined.
 #[inline(never)]
 fn write_digits(bytes: &[u8; 16], digits: &mut [[u8; 2]; 16]) {
     for (pair, byte) in digits.iter_mut().zip(bytes) {
         let byte = u16::from(*byte);
         let halves = (byte >> 4 | byte << 8) & 0x0f0f;
-        // 1 in each half that is above 9: from there on it is 39 further to the letters.
+        // 1 in each half that is above 9: its digit is a letter, which is 39 further.
         let is_letter = ((halves + 0x0606) >> 4) & 0x0101;
         *pair = (halves + 0x3030 + is_letter * 39).to_le_bytes();
     }
 }
 
 id!(
-    /// Names a merchant: the tenant that owns clients, payment requests and idempotency keys.
+    /// The id of a merchant: the tenant that owns clients, payment requests and idempotency keys.
     MerchantId
 );
 id!(
-    /// Names a client (RFC 6749 §2.2): one set of credentials; the subject of its tokens.
+    /// The id of a client (RFC 6749 §2.2): one set of credentials; the subject of its tokens.
     ClientId
 );
 id!(
-    /// Names one of a client's secrets. It says nothing about the secret's value.
+    /// The id of one of a client's secrets. It says nothing about the secret's value.
     SecretId
 );
 id!(
-    /// Names a signing key.
+    /// The id of a signing key.
     KeyId
 );
 id!(
-    /// Names a session of the console, and the link that it begins by. Unguessable.
+    /// The id of a session of the console, and of the link that it begins with. It can't be guessed.
     SessionId
 );
 id!(
-    /// Names a payment request of the sandbox Payment API. Unguessable: it is also the address of the payment page.
+    /// The id of a payment request of the sandbox Payment API. It can't be guessed: it is also the address of the payment page.
     PaymentRequestId
 );
 

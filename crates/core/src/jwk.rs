@@ -1,4 +1,4 @@
-//! Public keys as they are published: JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037 §2).
+//! Public keys in their published form: JSON Web Keys (RFC 7517, RFC 7518 §6, RFC 8037 §2).
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::public_key::{Parts, PublicKey};
 
-/// A public key as a JSON Web Key. Members that are not here are ignored (RFC 7517 §4).
+/// A public key as a JSON Web Key. Other members are ignored (RFC 7517 §4).
 ///
 /// There is no member for anything secret: a symmetric key can't be written, and none is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk<'a> {
     /// The kind of key: `EC`, `OKP` or `RSA`.
     pub kty: Cow<'a, str>,
-    /// What the key is for: `sig`.
+    /// The purpose of the key: `sig`.
     #[serde(rename = "use", default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<Cow<'a, str>>,
     /// The algorithm that it is for.
@@ -27,7 +27,7 @@ pub struct Jwk<'a> {
     /// The curve: `P-256` or `Ed25519`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crv: Option<Cow<'a, str>>,
-    /// The first coordinate of a point, or all of a compressed one.
+    /// The first coordinate of a point, or the whole of a compressed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub x: Option<Cow<'a, str>>,
     /// The second coordinate of a point.
@@ -41,16 +41,16 @@ pub struct Jwk<'a> {
     pub e: Option<Cow<'a, str>>,
 }
 
-/// Why a JSON Web Key is not used.
+/// Why a JSON Web Key can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JwkError {
-    /// It is a symmetric key, which would let whoever reads it make tokens.
+    /// The key is symmetric: anybody who reads it could make tokens.
     #[error("a symmetric key is published: whoever reads it can make tokens")]
     Symmetric,
-    /// It is of a kind, for a use, or for an algorithm that is not implemented. Others may know it (RFC 7517 §5).
+    /// The key has a kind, a use, or an algorithm that is not implemented. Other verifiers may know it (RFC 7517 §5).
     #[error("a key of this kind or algorithm is not used")]
     Unsupported,
-    /// It is damaged.
+    /// The key is damaged.
     #[error("not a public key of its algorithm")]
     Invalid,
 }
@@ -83,7 +83,7 @@ impl Jwk<'static> {
 }
 
 impl Jwk<'_> {
-    /// Reads the key. It must name its algorithm: one that could be for several would let a token choose.
+    /// Reads the key. It must name its algorithm: a key for several algorithms would let a token choose.
     pub fn public_key(&self) -> Result<PublicKey, JwkError> {
         if self.kty == "oct" {
             return Err(JwkError::Symmetric);
@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// The public part of a key that is drawn.
+    /// Returns the public part of a new key.
     fn drawn(algorithm: Algorithm) -> Vec<u8> {
         match algorithm {
             Algorithm::Hs256 => panic!("it has no public key"),

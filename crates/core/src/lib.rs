@@ -1,7 +1,7 @@
 //! The domain of Tollgate: ids, scopes, claims, public keys, and how a token is verified.
 //!
-//! A [`VerifyingRing`] verifies a token. What signs one is in `tollgate-auth-keys`, which only an authority has. Nothing here does I/O,
-//! awaits or reads a clock: the time is an argument.
+//! A [`VerifyingRing`] verifies a token. The keys that sign are in `tollgate-auth-keys`, which only an authority has. Nothing here
+//! does I/O, awaits or reads a clock: the time is an argument.
 
 mod address;
 mod algorithm;

@@ -1,8 +1,8 @@
-//! What tokens must say to be accepted.
+//! The requirements on the claims of tokens.
 
 use std::time::Duration;
 
-/// What every token of the authority must say to be accepted.
+/// The requirements that every token of the authority must meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The claim `iss`, compared byte for byte.
@@ -22,7 +22,7 @@ pub struct Accepted {
     pub issuer: String,
     /// The claim `aud` of the same tokens, compared byte for byte.
     pub audience: String,
-    /// Whether the audience is another API. Its tokens are accepted only where that API is named. Otherwise it is a former
-    /// or future name of the same one.
+    /// Whether the audience is another API. Its tokens are accepted only where that API is named. Otherwise the audience is a former
+    /// or future name of the same API.
     pub is_other_api: bool,
 }

@@ -1,4 +1,4 @@
-//! The keys of the asymmetric algorithms that verify.
+//! The public keys of the asymmetric algorithms.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::algorithm::Algorithm;
 
-/// A public key of an asymmetric algorithm, ready for use. It may be shown to anybody.
+/// A public key of an asymmetric algorithm, ready for use. It is not secret.
 #[derive(Clone)]
 pub struct PublicKey {
     algorithm: Algorithm,
@@ -22,18 +22,18 @@ pub struct PublicKey {
     parsed: ParsedPublicKey,
 }
 
-/// The numbers that a public key consists of, big-endian.
+/// The numbers that make up a public key, big-endian.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Parts {
     /// A point of the curve P-256.
     P256 { x: [u8; 32], y: [u8; 32] },
     /// A point of the curve Ed25519, compressed (RFC 8032 §5.1.2).
     Ed25519 { x: [u8; 32] },
-    /// Modulus and exponent.
+    /// The modulus and the exponent of an RSA key.
     Rsa { n: Vec<u8>, e: Vec<u8> },
 }
 
-/// The error for what is not a public key of its algorithm, or of a length that is not accepted: RSA keys have 2048 to
+/// The error for bytes that are not a public key of the algorithm, or whose length is not accepted: RSA keys have 2048 to
 /// 4096 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a public key of its algorithm")]
@@ -47,7 +47,7 @@ const RSA_MODULUS: std::ops::RangeInclusive<usize> = 256..=LONGEST_SIGNATURE;
 const UNCOMPRESSED: u8 = 4;
 
 impl PublicKey {
-    /// Reads what the library writes: a point that is not compressed, an Ed25519 key (RFC 8032 §5.1.5), or an
+    /// Reads the library's format: a point that is not compressed, an Ed25519 key (RFC 8032 §5.1.5), or an
     /// `RSAPublicKey` (RFC 8017 §A.1.1).
     pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, PublicKeyError> {
         let parts = match algorithm {
@@ -73,7 +73,7 @@ impl PublicKey {
         Self::of(algorithm, parts)
     }
 
-    /// Puts a key together, and checks that it is one: a point on its curve, a modulus of an accepted length.
+    /// Makes a key from its parts, and checks that it is valid: a point on its curve, a modulus of an accepted length.
     pub(crate) fn of(algorithm: Algorithm, parts: Parts) -> Result<Self, PublicKeyError> {
         let parsed = match (algorithm, &parts) {
             (Algorithm::Es256, Parts::P256 { x, y }) => {
@@ -121,7 +121,7 @@ impl PublicKey {
         pem
     }
 
-    /// The algorithm of the signatures that it verifies.
+    /// Returns the algorithm of the signatures that it verifies.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
@@ -130,7 +130,7 @@ impl PublicKey {
         &self.parts
     }
 
-    /// The number of bytes of a signature that it verifies.
+    /// Returns the number of bytes of a signature that it verifies.
     #[inline]
     pub fn signature_len(&self) -> usize {
         match &self.parts {
@@ -139,7 +139,7 @@ impl PublicKey {
         }
     }
 
-    /// Says whether `signature` is that of `message`.
+    /// Says whether `signature` is the signature of `message`.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
     }

@@ -1,4 +1,4 @@
-//! Revocations: which tokens end before their time.
+//! Revocations, which end tokens before they expire.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,26 +12,26 @@ use crate::{ClientId, MerchantId, SecretId, Timestamp, base64url};
 pub struct TokenId([u8; 16]);
 
 impl TokenId {
-    /// Draws an id.
+    /// Draws a random id.
     pub fn random(rng: &mut impl Rng) -> Self {
         let mut bytes = [0; 16];
         rng.fill_bytes(&mut bytes);
         Self(bytes)
     }
 
-    /// Names the refresh token that is issued together with the access token of this id: the next number, so that the
-    /// access token need not say which one it belongs to.
+    /// Returns the id of the refresh token that is issued together with the access token of this id: the next number, so that the
+    /// access token need not name its refresh token.
     #[must_use]
     pub const fn of_its_refresh_token(self) -> Self {
         Self(u128::from_be_bytes(self.0).wrapping_add(1).to_be_bytes())
     }
 
-    /// Takes the 16 bytes.
+    /// Makes the id from its 16 bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Borrows the 16 bytes.
+    /// Borrows the id's 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -51,7 +51,7 @@ impl fmt::Display for TokenId {
     }
 }
 
-/// The error for a text that is no token id.
+/// The error for a text that is not a token id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the claim `jti` of a token, which is 22 characters of base64url")]
 pub struct TokenIdError;
@@ -59,7 +59,7 @@ pub struct TokenIdError;
 impl FromStr for TokenId {
     type Err = TokenIdError;
 
-    /// Reads the value of the claim and no other spelling.
+    /// Reads the value of the claim, and no other spelling.
     fn from_str(text: &str) -> Result<Self, TokenIdError> {
         let mut bytes = [0; 16];
         let is_as_long = text.len() == base64url::encoded_len(bytes.len());
@@ -70,8 +70,8 @@ impl FromStr for TokenId {
 
 /// The generation of a client's or a merchant's tokens: how often all of them have been ended.
 ///
-/// The row of the client or merchant has it, and so has each token. Whatever ends all tokens (disabling, revoking them, other
-/// networks of a client) raises the one in the row, which ends every token of an earlier generation, whatever any clock shows
+/// The row of the client or merchant has it, and so has each token. An act that ends all tokens (disabling, revoking them, a change of
+/// a client's networks) raises the generation in the row, which ends every token of an earlier generation, whatever any clock shows
 /// and whichever server issued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Generation(u64);
@@ -88,37 +88,37 @@ impl Generation {
         if number < Self::END.0 { Self(number) } else { Self::END }
     }
 
-    /// Its number.
+    /// Returns the generation's number.
     pub const fn number(self) -> u64 {
         self.0
     }
 
-    /// The generation after it.
+    /// Returns the generation after it.
     #[must_use]
     pub const fn next(self) -> Self {
         Self::from_number(self.0 + 1)
     }
 }
 
-/// Which tokens a revocation ends.
+/// The tokens that a revocation ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Revoked {
-    /// One token and, if it is a refresh token, every access token that was made with it (RFC 7009 §2.1).
+    /// One token and, if it is a refresh token, every access token that was obtained with it (RFC 7009 §2.1).
     Token(TokenId),
     /// Every token obtained with this secret, directly or by refreshing.
     Secret(SecretId),
-    /// Every token of this client of an earlier generation than this.
+    /// Every token of this client whose generation is earlier than this one.
     Client(ClientId, Generation),
-    /// Every token of this merchant's clients of an earlier generation of the merchant than this.
+    /// Every token of this merchant's clients whose merchant generation is earlier than this one.
     Merchant(MerchantId, Generation),
 }
 
-/// A revocation, which ends tokens before their time.
+/// A revocation, which ends tokens before they expire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
     /// The tokens that it ends.
     pub subject: Revoked,
-    /// The time at which the last of these tokens has expired by itself, and the revocation can be dropped.
+    /// When the last of these tokens has expired by itself, and the revocation can be deleted.
     pub expires_at: Timestamp,
 }
 

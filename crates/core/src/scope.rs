@@ -1,4 +1,4 @@
-//! Scopes (RFC 6749 §3.3) and the environment a credential belongs to.
+//! Scopes (RFC 6749 §3.3), and the environment of a credential.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,23 +26,23 @@ impl Scope {
         matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
     }
 
-    /// Makes the scope without a word.
+    /// Makes the scope without words.
     pub fn empty() -> Self {
         Self(Arc::from(""))
     }
 
-    /// Takes a text that was a scope when it was signed.
+    /// Makes a scope from a text that was checked when it was signed.
     pub(crate) fn from_well_formed(text: &str) -> Self {
         debug_assert!(is_well_formed(text));
         Self(Arc::from(text))
     }
 
-    /// The text of the scope in a request and in the claim `scope`.
+    /// Returns the text of the scope in a request and in the claim `scope`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Says whether it has no word.
+    /// Says whether it has no words.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -52,12 +52,12 @@ impl Scope {
         contains(&self.0, token)
     }
 
-    /// Says whether every word of it is in `other`.
+    /// Says whether each of its words is in `other`.
     pub fn is_subset_of(&self, other: &Self) -> bool {
         self.words().all(|word| other.contains(word))
     }
 
-    /// Its words.
+    /// Returns the words in their order.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.0.split(' ').filter(|word| !word.is_empty())
     }
@@ -68,9 +68,9 @@ pub(crate) fn contains(scope: &str, token: &str) -> bool {
     scope.as_bytes().split(|byte| *byte == b' ').any(|word| word == token.as_bytes()) && !token.is_empty()
 }
 
-/// Says whether `text` could be a scope: `scope-token *( SP scope-token )`, or nothing at all.
+/// Says whether `text` could be a scope: `scope-token *( SP scope-token )`, or empty.
 pub(crate) fn is_well_formed(text: &str) -> bool {
-    // Before the text, between its words and behind it there is one space.
+    // There is one space before the text, between its words and after it.
     let mut before = b' ';
     for byte in text.bytes().chain((!text.is_empty()).then_some(b' ')) {
         if !Scope::is_of_a_word(byte) && (byte != b' ' || before == b' ') {
@@ -110,12 +110,12 @@ impl fmt::Display for Scope {
 pub enum Environment {
     /// Test mode, the only one that the sandbox accepts.
     Test,
-    /// Live mode.
+    /// Live mode, in which calls move money.
     Live,
 }
 
 impl Environment {
-    /// The value of the claim `env`.
+    /// Returns the value of the claim `env`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Test => "test",

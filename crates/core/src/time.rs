@@ -13,52 +13,53 @@ impl Timestamp {
     /// The last millisecond of the year 9999. A later time has no date (RFC 3339 §5.6).
     pub const LAST_DATE: Self = Self::from_millis(253_402_300_799_999);
 
-    /// The latest time, for what never ends.
+    /// The latest time, for things that never end.
     pub const MAX: Self = Self(i64::MAX as u64);
 
-    /// Takes milliseconds since the epoch.
+    /// Makes a time from milliseconds since 1970.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis)
     }
 
-    /// Takes whole seconds since the epoch, the unit of a token's claims (RFC 7519 §2, `NumericDate`).
+    /// Makes a time from whole seconds since 1970, the unit of a token's claims (RFC 7519 §2, `NumericDate`).
     pub const fn from_seconds(seconds: u64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Milliseconds since the epoch.
+    /// Returns the milliseconds since 1970.
     pub const fn millis(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the epoch, rounded down.
+    /// Returns the whole seconds since 1970, rounded down.
     pub const fn seconds(self) -> u64 {
         self.0 / 1000
     }
 
-    /// Writes it in UTC to the second (RFC 3339 §5.6): `2026-11-24T13:30:00Z`. A time after [`Timestamp::LAST_DATE`] is written as that.
+    /// Writes the time in UTC to the second (RFC 3339 §5.6): `2026-11-24T13:30:00Z`. A time after [`Timestamp::LAST_DATE`] is written as
+    /// that one.
     pub fn rfc3339(self) -> String {
         humantime::format_rfc3339_seconds(self.min(Self::LAST_DATE).into()).to_string()
     }
 
-    /// Writes it likewise, to the millisecond: `2026-11-24T13:30:00.000Z`.
+    /// Writes the time as [`Timestamp::rfc3339`] does, but to the millisecond: `2026-11-24T13:30:00.000Z`.
     pub fn rfc3339_millis(self) -> String {
         humantime::format_rfc3339_millis(self.min(Self::LAST_DATE).into()).to_string()
     }
 
-    /// The time `duration` later, at most [`Timestamp::MAX`].
+    /// Returns the time `duration` later, at most [`Timestamp::MAX`].
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)).min(Self::MAX.0))
     }
 
-    /// The time `duration` earlier, at least the epoch.
+    /// Returns the time `duration` earlier, at least the start of 1970.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// The time that has passed since `earlier`; zero if `earlier` is later.
+    /// Returns the time that has passed since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
@@ -69,7 +70,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// A time before the epoch becomes the epoch.
+    /// A time before 1970 becomes the start of 1970.
     fn from(time: SystemTime) -> Self {
         Self(time.duration_since(UNIX_EPOCH).map_or(0, millis))
     }
@@ -81,21 +82,21 @@ impl From<Timestamp> for SystemTime {
     }
 }
 
-/// Reads the clock. The edge does so once per request, and `now` is an argument of everything below it.
+/// A clock, which is read at the edge, once per request; `now` is an argument of everything below it.
 pub trait Clock: Send + Sync + 'static {
-    /// The current time.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// The time that the machine has been up: a second measure of time, which goes on whatever the clock is set to.
+    /// Returns the time that the machine has been up: a second measure of time, which goes on whatever the clock is set to.
     fn uptime(&self) -> Uptime;
 }
 
 /// The time that a machine has been up since one of its starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Uptime {
-    /// Tells this start of the machine from every other. Only times since the same start can be compared.
+    /// An id that tells this start of the machine from every other. Only times since the same start can be compared.
     pub boot: [u8; 16],
-    /// The time since, standby included.
+    /// The time since this start, including standby.
     pub elapsed: Duration,
 }
 

@@ -1,16 +1,16 @@
 //! Tokens: their kinds, why one is refused, and a buffer to decode one into.
 
-/// The longest token, in bytes. A longer one is refused before anything of it is read.
+/// The longest token, in bytes. A longer one is refused before any of it is read.
 pub const MAX_TOKEN: usize = 4096;
-/// The bytes on the stack: more than the payload of a usual token has.
+/// The size of the buffer on the stack, in bytes: more than the payload of a usual token has.
 const SHORT_PAYLOAD: usize = 512;
 
-/// The kind of a token. Each kind has keys of its own, so that one can't pass for the other (RFC 8725 §3.12).
+/// The kind of a token. Each kind has its own keys, so that one can't pass for the other (RFC 8725 §3.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// Sent on every call of the API.
+    /// An access token, which is sent with every call of the API.
     Access,
-    /// Exchanged for access tokens at the authority.
+    /// A refresh token, which is exchanged for access tokens at the authority.
     Refresh,
 }
 
@@ -23,19 +23,19 @@ pub enum TokenError {
     /// Its first segment is not a known header.
     #[error("its header is not one that this authority writes")]
     UnknownHeader,
-    /// It is not three segments of canonical base64url, the last one as long as a signature.
+    /// It is not three segments of canonical base64url, the last of which has the length of a signature.
     #[error("it is not three segments of canonical base64url")]
     Malformed,
-    /// Its signature is not that of a key in force for this kind of token.
+    /// Its signature was not made by a key in force for this kind of token.
     #[error("its signature was made by no key in force for this kind of token")]
     Signature,
     /// It is signed, but its claims are not in the form that this authority writes.
     #[error("its claims are not in the form that this authority writes")]
     Claims,
-    /// The time of its `exp` has come (RFC 7519 §4.1.4).
+    /// Its `exp` has been reached (RFC 7519 §4.1.4).
     #[error("it has expired")]
     Expired,
-    /// Its `iat` lies in the future.
+    /// Its `iat` is in the future.
     #[error("it was issued in the future: clocks differ")]
     NotYetValid,
     /// Its `iss` names another authority.
@@ -50,7 +50,7 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Every reason.
+    /// Every reason, in the order of the variants.
     pub const ALL: [Self; 10] = [
         Self::TooLong,
         Self::UnknownHeader,
@@ -64,7 +64,7 @@ impl TokenError {
         Self::Revoked,
     ];
 
-    /// Its name, for metrics.
+    /// Returns the name of the reason in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TooLong => "too_long",
@@ -93,7 +93,7 @@ impl PayloadBuffer {
         Self { short: [0; SHORT_PAYLOAD], long: Vec::new() }
     }
 
-    /// The part of the buffer that `encoded` characters decode to.
+    /// Returns the part of the buffer that `encoded` characters decode to.
     pub(crate) fn room(&mut self, encoded: usize) -> &mut [u8] {
         let len = encoded * 3 / 4;
         if len <= SHORT_PAYLOAD {

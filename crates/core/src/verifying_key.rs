@@ -1,4 +1,4 @@
-//! A key that verifies, and when it is in force.
+//! A key that verifies tokens, and when it is in force.
 
 use std::borrow::Cow;
 
@@ -10,19 +10,19 @@ use crate::public_key::{LONGEST_SIGNATURE, PublicKey};
 use crate::token::TokenKind;
 use crate::{KeyId, Timestamp};
 
-/// When a key is in force.
+/// The time in which a key is in force.
 #[derive(Debug, Clone, Copy)]
 pub struct Schedule {
     /// The key's id.
     pub id: KeyId,
-    /// From then on it signs.
+    /// When it starts to sign.
     pub activates_at: Timestamp,
-    /// From then on it neither signs nor verifies.
+    /// When it stops to sign and to verify.
     pub retires_at: Timestamp,
 }
 
 impl Schedule {
-    /// Of a key that is in force from a time on, until another one or without an end.
+    /// Makes the schedule of a key that is in force from one time to another, or without an end.
     pub fn new(id: KeyId, activates_at: Timestamp, retires_at: Option<Timestamp>) -> Self {
         Self { id, activates_at, retires_at: retires_at.unwrap_or(Timestamp::MAX) }
     }
@@ -47,7 +47,7 @@ enum Public {
 }
 
 impl VerifyingKey {
-    /// Makes the key that verifies what the owner of `key` has signed as the key `id`, until its owner says otherwise.
+    /// Makes the key that verifies what the owner of `key` has signed as the key `id`, until its owner withdraws it.
     pub fn public(id: KeyId, key: PublicKey) -> Self {
         Self::asymmetric(Schedule::new(id, Timestamp::from_millis(0), None), key)
     }
@@ -63,12 +63,12 @@ impl VerifyingKey {
         Self { schedule, header: header::HS256.into(), public: Public::Hs256(key) }
     }
 
-    /// Its id.
+    /// Returns the key's id.
     pub const fn id(&self) -> KeyId {
         self.schedule.id
     }
 
-    /// The algorithm of the signatures that it verifies.
+    /// Returns the algorithm of the signatures that it verifies.
     pub const fn algorithm(&self) -> Algorithm {
         match &self.public {
             Public::Hs256(_) => Algorithm::Hs256,
@@ -76,7 +76,7 @@ impl VerifyingKey {
         }
     }
 
-    /// The key that may be published; `None` for a symmetric one.
+    /// Returns the key that may be published; `None` for a symmetric one.
     pub const fn public_key(&self) -> Option<&PublicKey> {
         match &self.public {
             Public::Hs256(_) => None,
@@ -91,12 +91,12 @@ impl VerifyingKey {
         }
     }
 
-    /// The first segment of the tokens that it verifies, and the dot behind it.
+    /// Returns the first segment of the tokens that it verifies, and the dot after it.
     pub(crate) fn header(&self) -> &[u8] {
         &self.header
     }
 
-    /// The number of characters of the signatures that it verifies.
+    /// Returns the number of characters of the signatures that it verifies.
     pub(crate) fn signature_len(&self) -> usize {
         match &self.public {
             Public::Hs256(_) => HmacKey::SIGNATURE,
@@ -104,8 +104,8 @@ impl VerifyingKey {
         }
     }
 
-    /// Says whether `signature`, in base64url, is that of a token's first two segments. Asymmetric keys sign access tokens
-    /// alone.
+    /// Says whether `signature`, in base64url, is the signature of a token's first two segments. Asymmetric keys only sign access
+    /// tokens.
     pub(crate) fn verifies(&self, kind: TokenKind, signed: &[u8], signature: &[u8]) -> bool {
         match (&self.public, kind) {
             (Public::Hs256(key), _) => key.verifies(kind, signed, signature),

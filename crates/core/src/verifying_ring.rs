@@ -26,9 +26,9 @@ use crate::{KeyId, Timestamp};
 #[derive(Clone)]
 pub struct VerifyingRing {
     policy: Policy,
-    /// Few, and looked at only for tokens that the policy alone would refuse.
+    /// The additional issuers and audiences: few, and checked only for tokens that the policy alone would refuse.
     accepted: Vec<Accepted>,
-    /// Latest activation first.
+    /// The keys, the one with the latest activation first.
     keys: Vec<VerifyingKey>,
 }
 
@@ -43,39 +43,39 @@ impl VerifyingRing {
         Self { policy, accepted: Vec::new(), keys }
     }
 
-    /// Accepts tokens of these issuers and audiences, too.
+    /// Makes the ring accept tokens of these issuers and audiences, too.
     #[must_use]
     pub fn accepting(mut self, accepted: Vec<Accepted>) -> Self {
         self.accepted = accepted;
         self
     }
 
-    /// Says whether verified claims are for another API than that of the policy, whatever that was or will be called.
+    /// Says whether verified claims are for another API than the policy's, under its present, former and future names.
     pub fn is_for_other_api(&self, claims: &Claims<'_>) -> bool {
         let is_its_own = claims.audience == self.policy.audience && claims.issuer == self.policy.issuer;
         !is_its_own && self.accepted_as(claims).is_none_or(|accepted| accepted.is_other_api)
     }
 
-    /// As what claims are accepted, if they are not those of the policy.
+    /// Returns the pair of issuer and audience by which claims are accepted, unless it is the policy's.
     pub fn accepted_as(&self, claims: &Claims<'_>) -> Option<&Accepted> {
-        // The pair counts: a former audience of a former issuer is not one of the present issuer.
+        // The pair counts: a former audience of a former issuer is not an audience of the present issuer.
         self.accepted
             .iter()
             .find(|accepted| claims.issuer == accepted.issuer && claims.audience == accepted.audience)
     }
 
-    /// The issuers and audiences that are accepted beside those of the policy.
+    /// Returns the issuers and audiences that are accepted beside those of the policy.
     pub fn accepted(&self) -> &[Accepted] {
         &self.accepted
     }
 
-    /// What every token must say.
+    /// Returns the requirements that every token must meet.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
     /// Verifies a token as one of `kind` at `now`: length, header, signature, then claims, time, issuer, audience.
-    /// Nothing of it is parsed before its signature holds. Whether it was revoked is for the caller to ask.
+    /// Nothing of it is parsed before its signature is verified. The caller must check whether it was revoked.
     pub fn verify<'b>(
         &self,
         kind: TokenKind,
@@ -86,7 +86,7 @@ impl VerifyingRing {
         self.verify_for(kind, token, now, buffer).map(|(claims, _)| claims)
     }
 
-    /// Verifies a token like [`VerifyingRing::verify`], and says from when and until when this ring finds the same.
+    /// Verifies a token like [`VerifyingRing::verify`], and returns from when and until when this ring gives the same result.
     pub fn verify_for<'b>(
         &self,
         kind: TokenKind,
@@ -112,8 +112,8 @@ impl VerifyingRing {
         Ok((claims, holds.start..holds.end.min(key.schedule.retires_at)))
     }
 
-    /// The key that made a token's signature, of either kind, whether or not it is in force. For `tollgate inspect`:
-    /// nothing that the token says may be relied on.
+    /// Returns the key that made a token's signature, of either kind, whether or not it is in force. For `tollgate inspect`:
+    /// the token's claims can't be trusted.
     pub fn retired_signer(&self, token: &[u8]) -> Option<KeyId> {
         let of_its_header = self.with_the_header_of(token).ok()?;
         let dot = token.iter().rposition(|byte| *byte == b'.')?;
@@ -125,19 +125,19 @@ impl VerifyingRing {
         self.alike(of_its_header).find(has_made_it).map(|key| key.schedule.id)
     }
 
-    /// The keys that may be published, of those that verify at `now` or later.
+    /// Returns the keys that may be published, of those that verify at `now` or later.
     pub fn public_keys(&self, now: Timestamp) -> impl Iterator<Item = (KeyId, &PublicKey)> {
         let in_force = move |key: &&VerifyingKey| key.schedule.retires_at > now;
         self.keys.iter().filter(in_force).filter_map(|key| Some((key.id(), key.public_key()?)))
     }
 
-    /// Says whether a token's header names a key of an asymmetric algorithm that is not on the ring: a new one, or none at
-    /// all.
+    /// Says whether a token's header names a key of an asymmetric algorithm that is not on the ring: a new one, or one that doesn't
+    /// exist.
     pub fn lacks_key_of(&self, token: &[u8]) -> bool {
         header::names_a_key(token) && !self.keys.iter().any(|key| token.starts_with(key.header()))
     }
 
-    /// A key whose tokens have the header of this one. A header that names a key which is not on the ring is no unknown
+    /// Returns a key whose tokens have the header of this one. A header that names a key which is not on the ring is not an unknown
     /// header: the key may be new.
     fn with_the_header_of(&self, token: &[u8]) -> Result<&VerifyingKey, TokenError> {
         let has_header = |key: &&VerifyingKey| token.starts_with(key.header());
@@ -147,7 +147,7 @@ impl VerifyingRing {
         })
     }
 
-    /// The keys whose tokens have the same header.
+    /// Returns the keys whose tokens have the same header.
     fn alike<'r>(&'r self, key: &'r VerifyingKey) -> impl Iterator<Item = &'r VerifyingKey> {
         // All keys of HS256 share a header, every other key has its own.
         let is_alike = move |other: &&VerifyingKey| {
@@ -156,7 +156,7 @@ impl VerifyingRing {
         self.keys.iter().filter(is_alike)
     }
 
-    /// The key in force at `now` that made a signature, of those with a header.
+    /// Returns the key in force at `now` that made a signature, among those with a header.
     fn key_of<'r>(
         &'r self,
         of_its_header: &'r VerifyingKey,
@@ -173,7 +173,7 @@ impl VerifyingRing {
         })
     }
 
-    /// From when and until when the claims hold, if they do at `now`.
+    /// Returns from when and until when the claims are valid, if they are at `now`.
     fn check_claims(&self, claims: &Claims<'_>, now: Timestamp) -> Result<Range<Timestamp>, TokenError> {
         let end = claims.expires_at.after(self.policy.exp_leeway);
         if now >= end {

@@ -1,4 +1,4 @@
-//! The wire of the Payment API: the envelope of its answers and the codes of its errors.
+//! The wire format of the Payment API: the envelope of its answers and the codes of its errors.
 
 /// The codes of errors. A code is stable, its message is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code.
+    /// Every code, in the order of the variants.
     pub const ALL: [Self; 25] = [
         Self::ValidationError,
         Self::InvalidClient,
@@ -61,7 +61,7 @@ impl Code {
         Self::Unavailable,
     ];
 
-    /// The text in `error.code`.
+    /// Returns the text in `error.code`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ValidationError => "VALIDATION_ERROR",
@@ -92,7 +92,7 @@ impl Code {
         }
     }
 
-    /// What a caller is told with it, unless there is more to say.
+    /// Returns the message for callers, which a more specific one may replace.
     pub const fn message(self) -> &'static str {
         match self {
             Self::ValidationError => "The request has problems: see metadata.errors.",
@@ -135,7 +135,7 @@ impl Code {
         }
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {
             Self::ValidationError => 400,

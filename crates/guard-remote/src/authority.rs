@@ -1,4 +1,4 @@
-//! Calls to the authority: bounded, to its origin alone, and compared with its clock.
+//! Calls to the authority: limited in time and size, only to its origin, and with a check of its clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tollgate_core::{Clock, Timestamp};
 
 use crate::problem::Problem;
 
-/// How far the clock of the authority may be from this one. A token is valid by the clock of whoever looks at it.
+/// How far the clock of the authority may be from this one. A token is valid by the clock of the program that checks it.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(30);
 
-/// An authority, and how it is called.
+/// An authority, with the means to call it.
 pub(crate) struct Authority {
     pub(crate) issuer: Box<str>,
     pub(crate) origin: Origin,
@@ -24,32 +24,32 @@ pub(crate) struct Authority {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// A way to call the authority, and how long an answer may take.
+/// A transport to the authority, and how long an answer may take.
 pub(crate) struct Channel {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) patience: Duration,
 }
 
-/// A point in time by two clocks: one that never goes back, and the one that tokens go by.
+/// A point in time by two clocks: one that never goes back, and the one by which tokens expire.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reading {
     pub(crate) at: Instant,
     pub(crate) wall: Timestamp,
 }
 
-/// An answer, and when it was asked for. What it says was true then or later.
+/// An answer, and when it was asked for. Its content was true then or later.
 pub(crate) struct Answer {
     pub(crate) response: Response<Bytes>,
     pub(crate) sent: Reading,
 }
 
 impl Authority {
-    /// The current time.
+    /// Returns the current time.
     pub(crate) fn reading(&self) -> Reading {
         Reading { at: Instant::now(), wall: self.clock.now() }
     }
 
-    /// A request for a document below the issuer's URL, such as `/oauth2/jwks`.
+    /// Returns the URL of a document below the issuer's URL, such as `/oauth2/jwks`.
     pub(crate) fn url(&self, path_and_query: &str) -> String {
         format!("{}{path_and_query}", self.issuer)
     }
@@ -70,14 +70,14 @@ impl Authority {
     }
 }
 
-/// A request that reads JSON.
+/// Makes a request that reads JSON.
 pub(crate) fn get(what: &'static str, url: &str) -> Result<Request<Bytes>, Problem> {
     let request = Request::get(url).header(ACCEPT, HeaderValue::from_static("application/json"));
     request.body(Bytes::new()).map_err(|_| Problem::Malformed(what))
 }
 
-/// Refuses an answer of an authority whose clock is not ours, or whose date can't be read. One without a date says nothing of
-/// the clock: a proxy may have left it out.
+/// Refuses an answer of an authority whose clock differs from ours, or whose date can't be read. An answer without a date tells
+/// nothing about the clock: a proxy may have left it out.
 fn compare_clocks(
     what: &'static str,
     headers: &HeaderMap,
@@ -89,10 +89,10 @@ fn compare_clocks(
     };
     let Some(date) = text(DATE)? else { return Ok(()) };
     let date = Timestamp::from(httpdate::parse_http_date(date).map_err(|_| Problem::Malformed(what))?);
-    // A cache in between tells how long it has had the answer.
+    // A cache in between states how long it has had the answer.
     let age = text(AGE)?.map(|age| age.trim().parse().map_err(|_| Problem::Malformed(what))).transpose()?;
     let made = date.after(Duration::from_secs(age.unwrap_or(0)));
-    // It is in whole seconds.
+    // The date is in whole seconds.
     let differ = sent.since(made.after(SECOND)).max(made.since(received));
     if differ > CLOCKS_DIFFER { Err(Problem::Clocks(differ.as_secs())) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! Sets up a verifier that reads what it needs from the authority.
+//! Sets up a verifier that reads keys and revocations from the authority.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use crate::verifier::RemoteVerifier;
 use crate::wanted::Wanted;
 use crate::{follow, keys};
 
-/// What a guard's own client must be allowed.
+/// The scope that a guard's own client must have.
 const SCOPE: &str = "tollgate:verify";
-/// How old the last answer with revocations may be. An answer is up to 30 seconds old when it comes, and so is the next one
-/// then.
+/// How old the last answer with revocations may be. An answer is up to 30 seconds old when it comes, and the next one comes as much
+/// later.
 const BOUND: Duration = Duration::from_secs(90);
 const IAT_LEEWAY: Duration = Duration::from_secs(5);
 
@@ -38,13 +38,13 @@ pub struct RemoteBuilder {
 
 impl RemoteVerifier {
     /// Starts to build a verifier of the tokens of `issuer`, the authority's public URL, for `audience`, the API that is
-    /// guarded. It admits tokens of live mode, unless it is told otherwise.
+    /// guarded. By default it admits tokens of live mode.
     pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> RemoteBuilder {
         RemoteBuilder::new(issuer.into(), audience.into())
     }
 }
 
-/// By whom revocations are read, if that was said.
+/// The client by which revocations are read, or the choice to read none.
 enum Following {
     Unsaid,
     Nobody,
@@ -62,13 +62,13 @@ impl RemoteBuilder {
         }
     }
 
-    /// Admits tokens of this environment alone; by default, of live mode.
+    /// Admits only tokens of this environment; by default, of live mode.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.setup.environment = Some(environment);
         self
     }
 
-    /// Admits tokens of live and of test mode. Then each route must tell them apart.
+    /// Admits tokens of live and of test mode. Each route must then check the environment itself.
     pub fn any_environment(mut self) -> Self {
         self.setup.environment = None;
         self
@@ -81,20 +81,20 @@ impl RemoteBuilder {
         self
     }
 
-    /// Learns of no revocations: a token is good until it expires.
+    /// Reads no revocations: a token is valid until it expires.
     pub fn without_revocations(mut self) -> Self {
         self.revocations = Following::Nobody;
         self
     }
 
-    /// Sets how old the revocations may be that requests are decided by; 90 seconds by default, and at least 65. The authority
+    /// Sets how old the revocations may be by which requests are decided; 90 seconds by default, and at least 65. The authority
     /// answers every 30 seconds.
     pub fn bound(mut self, bound: Duration) -> Self {
         self.bound = bound;
         self
     }
 
-    /// Sets what happens when the revocations are older than that; by default, every request is refused with 503.
+    /// Sets what happens when the revocations are older than the bound; by default, every request is refused with 503.
     pub fn when_cut_off(mut self, when_cut_off: WhenCutOff) -> Self {
         self.when_cut_off = when_cut_off;
         self
@@ -106,19 +106,19 @@ impl RemoteBuilder {
         self
     }
 
-    /// Calls the authority by this transport in place of HTTP.
+    /// Calls the authority by this transport instead of HTTP.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.setup.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Reads the time from this clock, for tests.
+    /// Uses this clock, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.setup.clock = clock;
         self
     }
 
-    /// Starts the verifier, and with it the tasks that read keys and revocations. It doesn't wait for the authority: until that
+    /// Starts the verifier with the tasks that read keys and revocations. It doesn't wait for the authority: until the authority
     /// has answered, requests are refused with 503.
     pub fn start(self) -> Result<RemoteVerifier, BuildError> {
         let runtime = Handle::try_current().map_err(|_| BuildError::NoRuntime)?;

@@ -1,17 +1,17 @@
-//! How long to wait between calls of an authority.
+//! The pauses between calls to an authority.
 
 use std::time::Duration;
 
 use rand::RngExt as _;
 
-/// The pause after so many failures in a row: twice as long each time, from `first` up to `longest`, less up to a quarter by
+/// Returns the pause after this many failures in a row: twice as long each time, from `first` up to `longest`, less up to a quarter by
 /// chance, so that guards that failed together drift apart.
 pub(crate) fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
     let doubled = first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1)));
     earlier(doubled.min(longest), 0.25)
 }
 
-/// A time that is shorter by up to this part, by chance.
+/// Returns a time that is shorter by up to this part, by chance.
 pub(crate) fn earlier(time: Duration, part: f64) -> Duration {
     time.mul_f64(1.0 - rand::rng().random_range(0.0..part))
 }

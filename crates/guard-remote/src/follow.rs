@@ -1,4 +1,4 @@
-//! The authority's revocations, by a request that it keeps open until there is one.
+//! Follows the authority's revocations, by a request that the authority keeps open until there is a new one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::news::{News, REVOCATIONS};
 use crate::problem::Problem;
 use crate::shared::Shared;
 
-/// The time between two questions, at least: an authority that is about to end doesn't keep anybody waiting.
+/// The shortest time between two requests: an authority that is about to end answers at once.
 const APART: Duration = Duration::from_millis(100);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How many revocations are added to the last complete list before there is another one: only the authority knows which of
-/// them have ended by themselves.
+/// them have expired.
 const ADDED: usize = 10_000;
 
 /// Follows the revocations for ever.
@@ -34,7 +34,7 @@ pub(crate) async fn follow(shared: Arc<Shared>, tokens: Cached) {
             Ok((asked, has_news)) => {
                 failures = 0;
                 shared.keeper.revocations(has_news.then_some(&known.revocations), asked);
-                // Complete lists one after another are not what anybody asked for.
+                // Complete lists one after another are a sign of a problem.
                 let pause =
                     APART.saturating_mul(2_u32.saturating_pow(known.lists_in_a_row.saturating_sub(1)));
                 sleep_until(began + pause.min(LAST_RETRY)).await;
@@ -48,18 +48,18 @@ pub(crate) async fn follow(shared: Arc<Shared>, tokens: Cached) {
     }
 }
 
-/// What is known of the revocations.
+/// The revocations that are known.
 #[derive(Default)]
 struct Known {
     position: Option<String>,
     revocations: Revocations,
-    /// How many there were in the last complete list.
+    /// The number of revocations in the last complete list.
     listed: usize,
     lists_in_a_row: u32,
 }
 
 impl Known {
-    /// Asks what is new. Says when it asked, and whether anything is.
+    /// Asks for new revocations. Returns when it asked, and whether there are any.
     async fn ask(&mut self, shared: &Shared, tokens: &Cached) -> Result<(Reading, bool), Problem> {
         let authority = &shared.authority;
         let token = tokens.ready().await.map_err(|unavailable| match unavailable.error {
@@ -77,7 +77,7 @@ impl Known {
             status => {
                 match status {
                     StatusCode::UNAUTHORIZED => tokens.note_refused(generation),
-                    // The position may be another authority's.
+                    // The position may belong to another authority.
                     StatusCode::BAD_REQUEST => self.position = None,
                     _ => {}
                 }

@@ -11,15 +11,15 @@ use tollgate_guard::{Freshness, Revocations, Verifier};
 use crate::authority::Reading;
 use crate::problem::Problem;
 
-/// How long keys count while none can be read. A key that was compromised is taken back by a set without it.
+/// How long keys count while none can be read. A compromised key is withdrawn by a set without it.
 const KEYS_LAST: Duration = Duration::from_secs(24 * 60 * 60);
-/// How much later than `max-age` keys may have been read again.
+/// How much later than `max-age` keys may be read again.
 const KEYS_LATE: Duration = Duration::from_secs(30);
-/// How often it is checked that time has not passed by one clock alone.
+/// How often it is checked that time has passed by both clocks.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 const NEVER: Timestamp = Timestamp::from_millis(0);
 
-/// What a guard does when it has been cut off from the authority's revocations for too long.
+/// What a guard does when it has not heard of the authority's revocations for too long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenCutOff {
     /// It refuses every request with 503: a token may have been revoked.
@@ -29,16 +29,16 @@ pub enum WhenCutOff {
     Admit,
 }
 
-/// How a guard learns of revocations.
+/// How a guard gets revocations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Revoking {
-    /// It doesn't: tokens are good until they expire.
+    /// It gets none: tokens are valid until they expire.
     Unknown,
-    /// It asks for them, and answers as said when the last answer is as old as this.
+    /// It asks for them. When the last answer is as old as this, it does what the second value says.
     Followed(Duration, WhenCutOff),
 }
 
-/// Keeps what a verifier knows, and says until when it counts.
+/// Keeps the data of a verifier, and determines until when it counts.
 pub(crate) struct Keeper {
     verifier: Arc<Verifier>,
     revoking: Revoking,
@@ -54,7 +54,7 @@ struct State {
     problems: [Option<Problem>; 2],
 }
 
-/// When keys were asked for, how long the authority lets them be kept, and whether an unknown one could not be asked for.
+/// When keys were asked for, how long the authority lets them be kept, and whether an unknown key could not be asked for.
 #[derive(Clone, Copy)]
 struct Keys {
     read: Reading,
@@ -62,7 +62,7 @@ struct Keys {
     is_one_missed: bool,
 }
 
-/// What is read from the authority.
+/// The kind of data that is read from the authority.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Subject {
     Keys,
@@ -79,7 +79,7 @@ impl Subject {
 }
 
 impl Keeper {
-    /// Keeps what `verifier` knows, which is nothing yet.
+    /// Makes a keeper for the data of `verifier`, which has none yet.
     pub(crate) fn new(verifier: Arc<Verifier>, revoking: Revoking) -> Self {
         verifier.set_freshness(Freshness { keys_until: NEVER, until: NEVER });
         Self { verifier, revoking, state: Mutex::default(), ready: watch::Sender::new(false) }
@@ -94,7 +94,7 @@ impl Keeper {
         self.state().problems.iter().flatten().next().cloned()
     }
 
-    /// Takes keys that may be kept for so long, or the same as before: `None`.
+    /// Takes keys that may be kept for this long; `None` if they are the same as before.
     pub(crate) fn keys(&self, ring: Option<VerifyingRing>, read: Reading, kept: Duration) {
         if let Some(ring) = ring {
             self.verifier.set_keyring(ring);
@@ -104,7 +104,7 @@ impl Keeper {
         self.renew();
     }
 
-    /// Takes all revocations, or the same as before: `None`.
+    /// Takes all revocations; `None` if they are the same as before.
     pub(crate) fn revocations(&self, known: Option<&Revocations>, asked: Reading) {
         if let Some(known) = known {
             self.verifier.set_revocations(known.clone());
@@ -114,7 +114,7 @@ impl Keeper {
         self.renew();
     }
 
-    /// Notes why something can't be read. If a token names an unknown key meanwhile, nobody can say that it is wrong.
+    /// Notes why something can't be read. If a token names an unknown key meanwhile, it can't be called wrong.
     pub(crate) fn failed(&self, subject: Subject, problem: &Problem, is_one_missed: bool) {
         let mut state = self.state();
         if let Some(keys) = &mut state.keys {
@@ -122,7 +122,7 @@ impl Keeper {
         }
         let before = state.problems[subject as usize].replace(problem.clone());
         drop(state);
-        // Once, until it is another.
+        // Logged once, until the problem changes.
         if before.is_none_or(|before| before.to_string() != problem.to_string()) {
             tracing::warn!(%problem, "the {} of the authority can't be read", subject.name());
         }
@@ -135,7 +135,7 @@ impl Keeper {
         }
     }
 
-    /// Looks at both clocks now and then. If one of them goes back or stands still, nothing counts for longer by that.
+    /// Checks both clocks at intervals. If one of them goes back or stands still, nothing counts for longer because of that.
     pub(crate) async fn watch(&self) {
         loop {
             sleep(CHECK_EVERY).await;
@@ -158,7 +158,7 @@ impl Keeper {
     }
 }
 
-/// Until when what is known counts. What was asked for at some time was true then.
+/// Returns until when the data counts. Data that was asked for at some time was true then.
 fn freshness(state: &State, revoking: Revoking, now: Instant) -> Freshness {
     let Some(keys) = state.keys else { return Freshness { keys_until: NEVER, until: NEVER } };
     let keys_last = ends(keys.read, KEYS_LAST, now);
@@ -174,7 +174,7 @@ fn freshness(state: &State, revoking: Revoking, now: Instant) -> Freshness {
     Freshness { keys_until, until }
 }
 
-/// When something from `since` has counted for so long by the wall clock, or never if it has by the other one.
+/// Returns until when something from `since` counts by the wall clock; [`NEVER`] if its time is over by the monotonic clock.
 fn ends(since: Reading, counts: Duration, now: Instant) -> Timestamp {
     if now.duration_since(since.at) < counts { since.wall.after(counts) } else { NEVER }
 }

@@ -20,11 +20,11 @@ use answer::Verdict;
 use cache::{Answers, Found};
 use question::Asker;
 
-/// Asks the authority about each token, and keeps what it says for half a second, counted from the question. So a revocation
-/// counts within a second, also one that another server of the authority has taken.
+/// Asks the authority about each token, and keeps the answer for half a second, counted from the question. So a revocation
+/// counts within a second, also if another server of the authority made it.
 ///
 /// Requests with the same token share a question. While the authority doesn't answer, requests are refused with 503. For an API
-/// with more than a few calls a second an audience with public keys is the better way: [`RemoteVerifier`].
+/// with more than a few calls a second, an audience with public keys is better: [`RemoteVerifier`].
 ///
 /// [`RemoteVerifier`]: crate::RemoteVerifier
 pub struct IntrospectingVerifier {
@@ -49,8 +49,8 @@ pub struct IntrospectingBuilder {
 
 impl IntrospectingVerifier {
     /// Starts to build a verifier of the tokens of `issuer`, the authority's public URL, for `audience`, the API that is
-    /// guarded. It asks as the client with this id and secret, to which the authority tells of tokens of its audiences, its
-    /// merchant and its environment. It admits tokens of live mode, unless it is told otherwise.
+    /// guarded. It asks as the client with this id and secret, to which the authority shows tokens of its audiences, its
+    /// merchant and its environment. By default it admits tokens of live mode.
     pub fn builder(
         issuer: impl Into<String>,
         audience: impl Into<String>,
@@ -70,25 +70,25 @@ impl IntrospectingVerifier {
 }
 
 impl IntrospectingBuilder {
-    /// Admits tokens of this environment alone; by default, of live mode.
+    /// Admits only tokens of this environment; by default, of live mode.
     pub fn environment(mut self, environment: Environment) -> Self {
         self.setup.environment = Some(environment);
         self
     }
 
-    /// Admits tokens of live and of test mode. Then each route must tell them apart.
+    /// Admits tokens of live and of test mode. Each route must then check the environment itself.
     pub fn any_environment(mut self) -> Self {
         self.setup.environment = None;
         self
     }
 
-    /// Calls the authority by this transport in place of HTTP.
+    /// Calls the authority by this transport instead of HTTP.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.setup.transport = Some(Arc::new(transport));
         self
     }
 
-    /// Reads the time from this clock, for tests.
+    /// Uses this clock, for tests.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.setup.clock = clock;
         self
@@ -142,7 +142,7 @@ impl Decide for IntrospectingVerifier {
     }
 }
 
-/// A token that is worth a question: not longer than any, of characters that tokens have (RFC 6750 §2.1).
+/// Returns the token if it could be one: not too long, and of characters that tokens have (RFC 6750 §2.1).
 fn plausible(token: &[u8]) -> Result<&[u8], Denial> {
     if token.len() > MAX_TOKEN {
         return Err(TokenError::TooLong.into());
@@ -152,7 +152,7 @@ fn plausible(token: &[u8]) -> Result<&[u8], Denial> {
 }
 
 impl Asking {
-    /// Finds what is known of a token for a request that came at some time, or asks for it.
+    /// Finds the answer about a token for a request that came at this time, or asks for it.
     fn find(asking: &Arc<Self>, token: &[u8], came: Instant) -> Found {
         let question = || {
             let (asking, token): (_, Box<[u8]>) = (asking.clone(), token.into());
@@ -161,7 +161,7 @@ impl Asking {
         asking.answers.find(token, came, question)
     }
 
-    /// Waits for an answer that is not too old when it comes, at most the second one: that is asked for after the request came.
+    /// Waits for an answer that is recent enough when it comes, at most for the second one, which is asked for after the request came.
     async fn wait(
         self: &Arc<Self>,
         token: &[u8],

@@ -12,11 +12,11 @@ use crate::problem::Problem;
 
 pub(crate) const KEYS: &str = "the keys of the authority";
 
-/// How many keys a set may have.
+/// The most keys in a set.
 const MOST_KEYS: usize = 100;
-/// How long a set is kept that doesn't say it.
+/// How long a set is kept that doesn't state it.
 const USUALLY_KEPT: Duration = Duration::from_secs(5 * 60);
-/// How long a set is kept at least and at most, whatever it says.
+/// How long a set is kept at least and at most, whatever it states.
 const SHORTEST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
@@ -26,8 +26,8 @@ struct KeySet<'a> {
     keys: Vec<&'a RawValue>,
 }
 
-/// Reads the keys that can be used. Others may be for somebody else (RFC 7517 §5), unless they are symmetric: then nothing of
-/// the set is trusted.
+/// Reads the keys that can be used. Others may be for other verifiers (RFC 7517 §5), unless they are symmetric: then
+/// the whole set is refused.
 pub(crate) fn read(body: &[u8]) -> Result<Vec<VerifyingKey>, Problem> {
     let set: KeySet<'_> = serde_json::from_slice(body).map_err(|_| Problem::Malformed(KEYS))?;
     if set.keys.len() > MOST_KEYS {
@@ -45,7 +45,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Vec<VerifyingKey>, Problem> {
     if keys.is_empty() { Err(Problem::NoKey) } else { Ok(keys) }
 }
 
-/// How long a set may be kept, from when it was asked for: its `max-age` less its `Age` (RFC 9111 §4.2).
+/// Returns how long a set may be kept, from when it was asked for: its `max-age` less its `Age` (RFC 9111 §4.2).
 pub(crate) fn kept(headers: &HeaderMap) -> Duration {
     let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
     let mut directives = headers
@@ -55,7 +55,7 @@ pub(crate) fn kept(headers: &HeaderMap) -> Duration {
         .flat_map(|line| line.split(','))
         .map(|directive| directive.trim().to_ascii_lowercase());
     let max_age = directives.find_map(|directive| seconds(directive.strip_prefix("max-age=")?));
-    // An age that can't be read may be any: then the set is kept for as short as it can be.
+    // An age that can't be read may have any value: then the set is kept for the shortest time.
     let age = headers
         .get(AGE)
         .map_or(Duration::ZERO, |age| age.to_str().ok().and_then(seconds).unwrap_or(Duration::MAX));

@@ -23,14 +23,14 @@ use crate::shared::Shared;
 const METADATA: &str = "the metadata of the authority";
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
-/// How long the metadata counts.
+/// How long the metadata is kept.
 const METADATA_KEPT: Duration = Duration::from_secs(60 * 60);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(30);
-/// How much sooner than they must keys are read again, by chance, so that guards that started together drift apart.
+/// By which part of the time keys are read earlier than they must be, by chance, so that guards that started together drift apart.
 const SOONER: f64 = 0.1;
 
-/// Reads the keys again and again, and tells by `serving` which request for them that has served.
+/// Reads the keys again and again, and reports through `serving` which request for them was served.
 pub(crate) async fn keep(shared: Arc<Shared>, serving: watch::Sender<u64>) {
     let mut source = Source::default();
     let (mut failures, mut fulfilled) = (0, 0);
@@ -42,20 +42,20 @@ pub(crate) async fn keep(shared: Arc<Shared>, serving: watch::Sender<u64>) {
                 earlier(kept, SOONER)
             }
             Err(problem) => {
-                // They may have moved.
+                // The keys may have moved.
                 source.url = None;
                 failures += 1;
                 shared.keeper.failed(Subject::Keys, &problem, wanted > fulfilled);
                 backoff(failures, FIRST_RETRY, LAST_RETRY)
             }
         };
-        // They have been read, or could not be.
+        // The keys have been read, or could not be.
         serving.send_replace(wanted);
         shared.wanted.next(pause).await;
     }
 }
 
-/// Where the keys are, and which were read last.
+/// The URL of the keys, and the keys that were read last.
 #[derive(Default)]
 struct Source {
     url: Option<(String, Instant)>,
@@ -63,7 +63,7 @@ struct Source {
 }
 
 impl Source {
-    /// Reads the keys and says how long they may be kept.
+    /// Reads the keys, and returns how long they may be kept.
     async fn read(&mut self, shared: &Shared) -> Result<Duration, Problem> {
         let authority = &shared.authority;
         let url = match &self.url {
@@ -103,7 +103,7 @@ struct Metadata<'a> {
     jwks_uri: Cow<'a, str>,
 }
 
-/// Finds where the keys are.
+/// Finds the URL of the keys.
 async fn locate(authority: &Authority) -> Result<String, Problem> {
     let request = get(METADATA, &metadata_url(&authority.issuer))?;
     let Answer { response, .. } = authority.ask(&authority.documents, METADATA, request).await?;
@@ -115,7 +115,7 @@ async fn locate(authority: &Authority) -> Result<String, Problem> {
 
 fn key_set_url(body: &Bytes, authority: &Authority) -> Result<String, Problem> {
     let metadata: Metadata<'_> = serde_json::from_slice(body).map_err(|_| Problem::Malformed(METADATA))?;
-    // RFC 8414 §3.3.
+    // The issuer must match (RFC 8414 §3.3).
     if *metadata.issuer != *authority.issuer {
         return Err(Problem::OtherIssuer);
     }
@@ -125,7 +125,7 @@ fn key_set_url(body: &Bytes, authority: &Authority) -> Result<String, Problem> {
     }
 }
 
-/// Where RFC 8414 §3.1 puts the metadata: between the host and the path of the issuer.
+/// Returns the URL of the metadata by RFC 8414 §3.1: between the host and the path of the issuer.
 fn metadata_url(issuer: &str) -> String {
     let host = issuer.find("://").map_or(0, |at| at + "://".len());
     let path = issuer[host..].find('/').map_or(issuer.len(), |at| host + at);

@@ -1,7 +1,7 @@
 //! The guard in another process than the authority's: public keys, revocations and introspection over HTTP.
 //!
-//! [`RemoteVerifier`] verifies tokens with what the authority publishes. [`IntrospectingVerifier`] asks about each token, for
-//! audiences whose tokens nobody else can verify. Both hold nothing that could sign, and both decide for a
+//! [`RemoteVerifier`] verifies tokens with the keys and revocations that the authority publishes. [`IntrospectingVerifier`] asks about
+//! each token, for audiences whose tokens nobody else can verify. Neither holds a key that could sign, and both decide for a
 //! [`GuardLayer`](tollgate_guard::GuardLayer) as a [`Verifier`](tollgate_guard::Verifier) in the authority's process does.
 //!
 //! ```no_run

@@ -1,4 +1,4 @@
-//! What the authority says of revocations.
+//! The authority's answers about revocations.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use crate::problem::Problem;
 
 pub(crate) const REVOCATIONS: &str = "the revocations";
 
-/// How long a position may be, in bytes.
+/// The longest position, in bytes.
 const LONGEST_POSITION: usize = 128;
 
 /// Revocations: those after a position, or all.
 pub(crate) struct News {
     pub(crate) position: String,
-    /// Whether these are all revocations in force, which take the place of what is known.
+    /// Whether these are all revocations in force, which replace the known ones.
     pub(crate) is_complete: bool,
     pub(crate) revocations: Vec<Revocation>,
 }
@@ -35,29 +35,29 @@ struct Entry<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     id: Cow<'a, str>,
-    /// Of a client or a merchant; `null` means all generations.
+    /// The generation before which tokens of a client or a merchant are revoked; `null` means all generations.
     #[serde(default, deserialize_with = "named")]
     before_generation: Option<Before>,
 }
 
-/// Which tokens of a client or a merchant are ended.
+/// The tokens of a client or a merchant that are ended.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(untagged)]
 enum Before {
-    /// Those of earlier generations.
+    /// Tokens of earlier generations.
     Generation(u64),
-    /// All of them: `null`.
+    /// All tokens, written as `null`.
     Every(()),
 }
 
-/// Reads a member that is there, even if it is `null`.
+/// Reads a member that is present, even if it is `null`.
 fn named<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Before>, D::Error> {
     Before::deserialize(from).map(Some)
 }
 
 impl News {
-    /// Reads an answer to the question what came after a position, or what there is: `None`. A kind of revocation that is
-    /// unknown here makes the whole answer useless: nobody could say which tokens it ends.
+    /// Reads the answer with the revocations after a position, or with all of them if that is `None`. An unknown kind of revocation
+    /// makes the whole answer useless: nobody could say which tokens it ends.
     pub(crate) fn read(body: &[u8], after: Option<&str>) -> Result<Self, Problem> {
         let malformed = || Problem::Malformed(REVOCATIONS);
         let document: Document<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;
@@ -85,7 +85,7 @@ impl News {
 }
 
 impl Entry<'_> {
-    /// The revocation. When it could be dropped is for the authority to say, which has two clocks to tell by: it leaves it out
+    /// Returns the revocation. It doesn't expire here: the authority, which has two clocks to judge by, leaves it out
     /// of the next complete list.
     fn revocation(&self) -> Option<Revocation> {
         let generation = || match self.before_generation? {

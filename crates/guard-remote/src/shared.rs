@@ -1,4 +1,4 @@
-//! What a verifier shares with the tasks that read for it.
+//! The state that a verifier shares with its tasks.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::authority::Authority;
 use crate::freshness::Keeper;
 use crate::wanted::Wanted;
 
-/// What a verifier shares with its tasks.
+/// The state that a verifier shares with its tasks.
 pub(crate) struct Shared {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) authority: Authority,

@@ -19,7 +19,7 @@ mod over_http;
 use authority::{AUDIENCE, Authority, CLIENT, ISSUER, Instead, Kept, SetClock, key, token, token_of};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Longer than anything is kept by itself.
+/// A time longer than anything is kept by itself.
 const LONG: Duration = Duration::from_secs(200);
 
 /// A guard, its authority, the key that signs, and the guard's clock.
@@ -38,7 +38,7 @@ impl Guarded {
             .clock(clock.clone())
     }
 
-    /// Starts a guard with these settings, before an authority that was told what to do.
+    /// Starts a guard with these settings, after telling its authority how to behave.
     fn set_up(tell: impl FnOnce(&Authority), set: impl FnOnce(RemoteBuilder) -> RemoteBuilder) -> Self {
         let key = key(1);
         let authority = Authority::new(&key);
@@ -58,7 +58,7 @@ impl Guarded {
         decide(&self.verifier, token).await
     }
 
-    /// What is decided about a good token of a key.
+    /// Returns the decision about a valid token of a key.
     async fn about(&self, key: &SigningKey) -> Result<(), Denial> {
         self.decide(&token(key, self.clock.now())).await.map(drop)
     }
@@ -113,7 +113,7 @@ async fn the_keys_are_read_again_when_their_max_age_is_over_and_not_before() {
         assert!(apart >= Duration::from_secs(269) && apart <= Duration::from_secs(301), "{apart:?}");
     }
     assert_eq!(guarded.about(&guarded.key).await, Ok(()));
-    // The metadata counts for an hour.
+    // The metadata is kept for an hour.
     assert_eq!(guarded.authority.called("/.well-known/").len(), 1);
 }
 
@@ -122,7 +122,7 @@ async fn a_key_that_is_published_before_it_signs_is_never_unknown() {
     let guarded = Guarded::ready().await;
     let next = key(2);
     guarded.authority.script().published.push(next.clone());
-    // As long as the authority says that the set is kept.
+    // As long as the authority lets the set be kept.
     sleep(Duration::from_secs(301)).await;
     let reads = guarded.authority.called("/oauth2/jwks").len();
     for key in [&next, &guarded.key] {
@@ -147,7 +147,7 @@ async fn a_token_of_a_new_key_waits_for_it_and_unknown_keys_have_the_keys_read_o
     assert_eq!(guarded.about(&made_up).await, refused(TokenError::Signature));
     assert_eq!(guarded.about(&made_up).await, refused(TokenError::Signature));
     assert_eq!(reads(), 3);
-    // No other bad token causes anything, whenever it comes.
+    // No other bad token causes a request, whenever it comes.
     sleep(30 * SECOND).await;
     let good = token(&new, guarded.clock.now());
     assert_eq!(guarded.decide(&good[..good.len() - 2]).await, refused(TokenError::Malformed));
@@ -182,7 +182,7 @@ async fn a_revocation_is_learnt_within_a_second_and_kept() {
     guarded.authority.revoke_client();
     sleep(SECOND).await;
     assert_eq!(guarded.decide(&good).await, refused(TokenError::Revoked));
-    // Neither later answers nor time bring it back.
+    // Neither later answers nor the passage of time makes it valid again.
     sleep(LONG).await;
     assert_eq!(guarded.decide(&good).await, refused(TokenError::Revoked));
     guarded.clock.set_ahead(10);
@@ -205,7 +205,7 @@ async fn the_tasks_end_with_the_verifier() {
     let guarded = Guarded::ready().await;
     let (authority, verifier) = (guarded.authority.clone(), guarded.verifier);
     drop(verifier);
-    // What was asked already may still be answered.
+    // Questions that were sent already may still be answered.
     sleep(SECOND).await;
     let calls = authority.script().called.len();
     sleep(LONG).await;

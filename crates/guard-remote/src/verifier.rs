@@ -11,17 +11,17 @@ use crate::problem::Problem;
 use crate::shared::Shared;
 use crate::wanted::Later;
 
-/// Verifies tokens with what their authority publishes: the public keys, and what was revoked.
+/// Verifies tokens with the public keys and the revocations that their authority publishes.
 ///
-/// It holds nothing that could sign. Its keys are those of `jwks_uri` in the authority's metadata (RFC 8414); they are read
+/// It holds no key that could sign. Its keys are those of `jwks_uri` in the authority's metadata (RFC 8414); they are read
 /// again when their `max-age` is over, and when a token names an unknown one, for that at most once in 30 seconds. While the
-/// authority is away the last keys count. Revocations come by a request that the authority keeps open until there is one.
+/// authority is unreachable, the last keys count. Revocations come by a request that the authority keeps open until there is one.
 /// Without an answer for longer than a bound, requests are refused with 503.
 ///
 /// Its tasks end when it is dropped.
 pub struct RemoteVerifier {
     pub(crate) shared: Arc<Shared>,
-    /// They are aborted with it.
+    /// The tasks, which are aborted with it.
     pub(crate) _tasks: JoinSet<()>,
 }
 
@@ -31,12 +31,12 @@ impl RemoteVerifier {
         self.shared.keeper.ready().await;
     }
 
-    /// Says whether requests are decided about now, and not refused with 503 because nothing current is known.
+    /// Says whether requests are decided about now, instead of being refused with 503 because the data is too old.
     pub fn is_ready(&self) -> bool {
         !self.shared.verifier.is_stale(self.shared.verifier.now())
     }
 
-    /// Why keys or revocations could not be read the last time, for whoever operates the guard. `None` if all is well.
+    /// Returns why keys or revocations could not be read the last time, for operators of the guard; `None` if all is well.
     pub fn problem(&self) -> Option<Problem> {
         self.shared.keeper.problem()
     }
@@ -45,7 +45,7 @@ impl RemoteVerifier {
 impl Decide for RemoteVerifier {
     type Later = Later;
 
-    /// A token that names an unknown key waits for the keys to be read again, if it may cause that.
+    /// Decides about a token. One that names an unknown key waits for the keys to be read again, if it may cause that.
     fn decide_soon(
         &self,
         headers: &HeaderMap,

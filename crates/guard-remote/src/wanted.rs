@@ -1,4 +1,4 @@
-//! Requests that keys be read again, because a token names an unknown one.
+//! Requests for reading the keys again, because a token names an unknown one.
 
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard};
@@ -8,7 +8,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout};
 use tollgate_guard::{Denial, Principal};
 
-/// How often an unknown key may have the keys read. Whoever makes up ids of keys causes no more than that.
+/// How often an unknown key may cause the keys to be read. Made-up ids of keys can't cause more.
 const UNKNOWN_KEY: Duration = Duration::from_secs(30);
 
 /// A decision that waits for the authority.
@@ -17,7 +17,7 @@ pub(crate) type Later = Pin<Box<dyn Future<Output = Result<Principal, Denial>> +
 /// Lets requests ask for the keys to be read, and wait for it.
 pub(crate) struct Wanted {
     asked: Mutex<Asked>,
-    /// The last request that has been served.
+    /// The number of the last request that has been served.
     served: watch::Receiver<u64>,
     wake: Notify,
 }
@@ -29,13 +29,13 @@ struct Asked {
 }
 
 impl Wanted {
-    /// Returns what whoever reads the keys says by which request has been served.
+    /// Makes the requests, and the sender by which the reader of the keys reports which request it has served.
     pub(crate) fn new() -> (Self, watch::Sender<u64>) {
         let (serving, served) = watch::channel(0);
         (Self { asked: Mutex::default(), served, wake: Notify::new() }, serving)
     }
 
-    /// Asks for the keys, and returns the number of the request; `None` if they were read for that a short time ago.
+    /// Asks for the keys, and returns the number of the request; `None` if they were read for that reason a short time ago.
     pub(crate) fn ask(&self) -> Option<u64> {
         let mut asked = self.asked();
         if asked.number > *self.served.borrow() {
@@ -50,13 +50,13 @@ impl Wanted {
         Some(asked.number)
     }
 
-    /// Waits until a request has been served. None will be once nobody reads the keys any more: the verifier was dropped.
+    /// Waits until a request has been served. None will be once the reader of the keys has ended: the verifier was dropped.
     pub(crate) async fn served(&self, number: u64) -> Result<(), Denial> {
         let mut served = self.served.clone();
         served.wait_for(|served| *served >= number).await.map(drop).map_err(|_| Denial::Stale)
     }
 
-    /// The number of the last request so far. Reading the keys from now on serves it.
+    /// Returns the number of the last request so far. Reading the keys from now on serves it.
     pub(crate) fn last(&self) -> u64 {
         self.asked().number
     }

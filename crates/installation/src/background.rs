@@ -1,5 +1,5 @@
-//! What goes on beside the requests. A task that panics would end silently, and with it something that the server
-//! promises: so whoever watches the server is told.
+//! Tasks that run beside the requests. A task that panics would end silently, and with it something that the server
+//! promises: so readiness reports it.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::installation::Installation;
 use crate::panics::catch_panic;
 use crate::readiness::Task;
 
-/// Runs a task. If it panics, the server is not ready from then on, and says so.
+/// Runs a task. If it panics, the server is not ready from then on, and says why.
 pub fn spawn(
     task: Task,
     installation: Arc<Installation>,
@@ -17,7 +17,7 @@ pub fn spawn(
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
         if catch_panic(work).await.is_err() {
-            // The hook has logged where.
+            // The panic hook has logged where.
             tracing::error!(task = task.as_str(), "a background task has panicked: restart the server");
             installation.task_panicked(task);
         }

@@ -1,7 +1,7 @@
 //! Reading the change log before a request is refused.
 //!
-//! What a command or call made is good in the very next request, on every server. The log is read every 250 ms only, so
-//! whoever is about to be refused by what is known here has it read once more. What the store is asked does not depend
+//! An object that a command or call has created is valid in the very next request, on every server. The log is only read every 250 ms, so
+//! it is read once more before a request is refused by what is known here. The queries to the store do not depend
 //! on the id or the secret that was guessed: every refusal takes the same time. One reading serves all who wait for it,
 //! and readings keep their distance, so guessing costs the store 200 small queries a second at most, whoever guesses and
 //! however often.
@@ -21,21 +21,21 @@ use crate::change_log::{Log, Place, as_store_error};
 use crate::installation::Installation;
 use crate::registered::Registered;
 
-/// How many changes are read at once.
+/// How many changes are read at a time.
 const BATCH: u32 = 1_000;
 
 impl Installation {
-    /// Has the change log read soon, because what was seen says that there may be news.
+    /// Makes the change log be read soon, because there may be new changes.
     pub fn expect_news(&self) {
         self.changes().expect_news();
     }
 
-    /// Sees each time that changes are applied.
+    /// Returns a receiver that is notified each time that changes are applied.
     pub fn applied(&self) -> watch::Receiver<()> {
         self.changes().applied()
     }
 
-    /// Waits until there may be news.
+    /// Waits until there may be new changes.
     pub(crate) async fn news(&self) {
         self.changes().news().await;
     }
@@ -46,8 +46,8 @@ impl Installation {
         self.read(&mut log).await
     }
 
-    /// Applies every change that had been written when this was called. What is not known then is not there; what the
-    /// store could not say is not called wrong.
+    /// Applies every change that had been written when this was called. What is not known afterwards does not exist; if the
+    /// store can't be asked, nothing is refused as wrong.
     pub async fn catch_up(&self) -> Result<(), StoreError> {
         let changes = self.changes();
         let asked = changes.ask()?;
@@ -74,7 +74,7 @@ impl Installation {
         outcome
     }
 
-    /// Asks `judge` about the client `id`, as it is known here. A refusal counts only by what the store says now.
+    /// Asks `judge` about the client `id`, as it is known here. A refusal is repeated with the store's current data before it counts.
     pub async fn judge<T, E: From<StoreError>>(
         &self,
         id: ClientId,
@@ -90,8 +90,8 @@ impl Installation {
         if registry.version() == version { Err(refusal) } else { judge(registry.client(id).await?) }
     }
 
-    /// Verifies a token as one of `kind`. A refusal for what may have changed meanwhile counts only by what the store
-    /// says now.
+    /// Verifies a token as one of `kind`. A refusal that newer changes could lift is repeated with the store's
+    /// current data before it counts.
     pub async fn verify<'b, E: From<StoreError> + From<Unverified>>(
         &self,
         kind: TokenKind,
@@ -135,7 +135,7 @@ async fn apply_all(installation: &Installation, place: &mut Place) -> Result<(),
     }
 }
 
-/// How long at least lies between two reloads: a store whose log never goes on must not be read whole again and again.
+/// The shortest time between two reloads: a store whose log is always cut off must not be read in full again and again.
 const RELOADS_APART: Duration = Duration::from_secs(1);
 
 const GOES_NOT_ON: &str = "the change log does not go on from where everything was loaded a moment ago";
@@ -152,7 +152,7 @@ async fn apply(installation: &Installation, changes: &[Change]) -> Result<(), Op
             Changed::Revocation(revocation) => revocations.push(revocation),
         }
     }
-    // Once for all of them: it looks at every client that is in memory.
+    // Once for all merchants, because it looks at every client in memory.
     if !merchants.is_empty() {
         installation.registry().invalidate_clients_of(&merchants);
     }
@@ -163,14 +163,14 @@ async fn apply(installation: &Installation, changes: &[Change]) -> Result<(), Op
     Ok(())
 }
 
-/// Room for a token that may have to be verified twice.
+/// Buffers for a token that may have to be verified twice.
 pub struct TokenBuffers {
     first: PayloadBuffer,
     second: Option<Box<PayloadBuffer>>,
 }
 
 impl TokenBuffers {
-    /// Room for the first time.
+    /// Makes empty buffers.
     #[inline]
     pub const fn new() -> Self {
         Self { first: PayloadBuffer::new(), second: None }

@@ -1,4 +1,4 @@
-//! Where the change log has been read to, and when it may be read again.
+//! The state of reading the change log: how far it has been read, and when it may be read again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{MutexGuard, PoisonError};
@@ -9,39 +9,39 @@ use tokio::time::Instant;
 use tollgate_admin::OpenError;
 use tollgate_store::{Position, StoreError};
 
-/// How long at least lies between the beginnings of two readings for refusals.
+/// The shortest time between the beginnings of two readings for refusals.
 const APART: Duration = Duration::from_millis(5);
-/// How long after a reading that failed: a store in trouble is asked no more often than it is without refusals.
+/// The same after a failed reading: a store with problems is asked no more often than it is without refusals.
 const APART_IN_TROUBLE: Duration = Duration::from_millis(250);
-/// How old a reading may be for another caller to wait for it: a store that hangs must not hold ever more connections.
+/// How old a reading may be for another caller to wait for it: a store that hangs must not hold more and more connections.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is known of the change log. One reading of it is under way at a time.
+/// The state of reading the change log. Only one reading takes place at a time.
 pub(crate) struct ChangeLog {
     log: Mutex<Log>,
     /// How many readings have begun, and how many have ended.
     begun: AtomicU64,
     ended: AtomicU64,
-    /// Since when a reading is under way.
+    /// When the present reading began; `None` if there is none.
     running: std::sync::Mutex<Option<Instant>>,
     news: Notify,
-    /// Tells whoever waits that changes were applied.
+    /// Notifies receivers that changes were applied.
     applied: watch::Sender<()>,
 }
 
-/// Where the log has been read to, and how the last reading of it ended.
+/// How far the log has been read, and how the last reading ended.
 pub(crate) struct Log {
     pub(crate) place: Place,
-    /// When the last reading began, also one that was broken off because whoever waited for it went away.
+    /// When the last reading began, even if it was aborted because its caller stopped waiting.
     began_at: Option<Instant>,
     last: Option<Outcome>,
 }
 
-/// Where the log has been read to.
+/// The place up to which the log has been read.
 pub(crate) struct Place {
-    /// Behind the last change that was applied.
+    /// The position behind the last change that was applied.
     pub(crate) position: Position,
-    /// When everything was last loaded because the log did not go on from there.
+    /// When everything was last reloaded because the log did not go on from there.
     pub(crate) reloaded_at: Option<Instant>,
 }
 
@@ -50,7 +50,7 @@ struct Outcome {
     result: Result<(), StoreError>,
 }
 
-/// How many readings had begun and ended when somebody asked.
+/// How many readings had begun and ended at the time of a question.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     begun: u64,
@@ -58,7 +58,7 @@ pub(crate) struct Asked {
 }
 
 impl ChangeLog {
-    /// A log that was not read yet.
+    /// Makes the state for a log that has not been read yet.
     pub(crate) fn new() -> Self {
         let place = Place { position: Position::START, reloaded_at: None };
         Self {
@@ -71,37 +71,38 @@ impl ChangeLog {
         }
     }
 
-    /// Has it read from a position on.
+    /// Sets the position from which the log is read.
     pub(crate) async fn start_at(&self, position: Position) {
         self.log.lock().await.place.position = position;
     }
 
-    /// Has it read soon, because what was seen says that there may be news.
+    /// Makes the log be read soon, because there may be new changes.
     pub(crate) fn expect_news(&self) {
         self.news.notify_one();
     }
 
-    /// Waits until there may be news.
+    /// Waits until there may be new changes.
     pub(crate) async fn news(&self) {
         self.news.notified().await;
     }
 
-    /// Notes that changes were read and count from now on.
+    /// Notifies receivers that changes were applied.
     pub(crate) fn apply(&self) {
         self.applied.send_replace(());
     }
 
-    /// Sees each time that changes are applied.
+    /// Returns a receiver that is notified each time that changes are applied.
     pub(crate) fn applied(&self) -> watch::Receiver<()> {
         self.applied.subscribe()
     }
 
-    /// Waits for the reading that is under way.
+    /// Waits for the present reading to end.
     pub(crate) async fn lock(&self) -> tokio::sync::MutexGuard<'_, Log> {
         self.log.lock().await
     }
 
-    /// Notes that somebody wants to know what was written so far; an error if readings take too long to wait for one.
+    /// Notes that a caller needs all changes that were written so far; fails if the present reading has already taken too long to wait
+    /// for the next one.
     pub(crate) fn ask(&self) -> Result<Asked, StoreError> {
         if self.running().is_some_and(|since| since.elapsed() >= PATIENCE) {
             return Err(StoreError::Unavailable("it is slow to say what has changed".to_owned()));
@@ -119,20 +120,20 @@ impl ChangeLog {
         Reading { of: self, number }
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the time. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn running(&self) -> MutexGuard<'_, Option<Instant>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A reading that is under way, until it has ended or was broken off.
+/// A reading, until it has ended or was aborted.
 pub(crate) struct Reading<'a> {
     of: &'a ChangeLog,
     number: u64,
 }
 
 impl Reading<'_> {
-    /// Notes how it ended.
+    /// Notes how the reading ended.
     pub(crate) fn end(self, log: &mut Log, outcome: &Result<(), OpenError>) {
         let result = outcome.as_ref().copied().map_err(as_store_error);
         log.last = Some(Outcome { number: self.number, result });
@@ -147,7 +148,7 @@ impl Drop for Reading<'_> {
 }
 
 impl Log {
-    /// The outcome that answers whoever asked: a success must have begun after the question, a failure need only have
+    /// Returns the outcome that answers a caller: a success must have begun after the question, a failure need only have
     /// ended after it.
     pub(crate) fn answer(&self, asked: Asked) -> Option<Result<(), StoreError>> {
         let last = self.last.as_ref()?;
@@ -155,7 +156,7 @@ impl Log {
         counts.then(|| last.result.clone())
     }
 
-    /// How long the next reading has to wait.
+    /// Returns how long the next reading must wait.
     pub(crate) fn pause(&self) -> Duration {
         let is_in_trouble = self.last.as_ref().is_some_and(|last| last.result.is_err());
         let apart = if is_in_trouble { APART_IN_TROUBLE } else { APART };
@@ -163,7 +164,7 @@ impl Log {
     }
 }
 
-/// What whoever waited for a reading is told of its failure.
+/// Returns the error that a caller who waited for a failed reading gets.
 pub(crate) fn as_store_error(error: &OpenError) -> StoreError {
     match error {
         OpenError::Store(error) => error.clone(),

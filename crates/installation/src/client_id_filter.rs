@@ -1,4 +1,4 @@
-//! The client-id filter: which client ids were ever given out. A Bloom filter that grows with their number.
+//! The client-id filter, which tells the client ids that were ever given out: a Bloom filter that grows with their number.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,19 +6,19 @@ use std::sync::{Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tollgate_core::ClientId;
 
-/// Bits an id: one unknown id in 800 or so is looked up in the store for nothing.
+/// Bits per id: about one unknown id in 800 is looked up in the store in vain.
 const BITS_PER_ID: usize = 16;
 const HASHES: u32 = 5;
 const INITIAL_IDS: usize = 8_192;
 
-/// Tells ids that were never given out from those that may have been. It has no false refusals.
+/// Tells ids that were never given out from those that may have been. It never refuses an id that was.
 ///
 /// A filter can't be copied into a larger one, so it grows by generations: each is four times as large as the one
-/// before, and an id is looked for in all of them. There are six of them for ten million ids.
+/// before, and an id is looked up in all of them. There are six of them for ten million ids.
 pub(crate) struct ClientIdFilter {
     generations: ArcSwap<Vec<std::sync::Arc<Generation>>>,
     growth: Mutex<()>,
-    /// Counts how often all ids had to be read, and at which count they were.
+    /// How often all ids had to be read, and the value of this count up to which they have been.
     wanted: AtomicU64,
     learned: AtomicU64,
 }
@@ -39,7 +39,7 @@ impl ClientIdFilter {
         }
     }
 
-    /// Says `false` only about an id that was never inserted, and only after [`ClientIdFilter::complete`].
+    /// Returns `false` only for an id that was never inserted, and only after [`ClientIdFilter::complete`].
     pub(crate) fn may_contain(&self, id: ClientId) -> bool {
         !self.is_complete() || self.contains(id)
     }
@@ -53,19 +53,19 @@ impl ClientIdFilter {
         self.learned.load(Ordering::Acquire) == self.wanted.load(Ordering::Acquire)
     }
 
-    /// From now on every id may be a client's, until all of them were inserted once more.
+    /// Makes the filter incomplete: every id may be a client's until all of them were inserted once more.
     pub(crate) fn reopen(&self) {
         self.wanted.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// What [`ClientIdFilter::complete`] takes, from before the ids were read.
+    /// Returns the argument for [`ClientIdFilter::complete`]. Call it before reading the ids.
     pub(crate) fn round(&self) -> u64 {
         self.wanted.load(Ordering::Acquire)
     }
 
-    /// From now on an id that was not inserted is unknown, unless the filter was reopened since this `round` began.
+    /// Makes the filter complete: an id that was not inserted is unknown, unless the filter was reopened since this `round` began.
     ///
-    /// Whoever sees that (by the acquiring reads of [`ClientIdFilter::is_complete`]) also sees every id that was
+    /// A thread that sees this (by the acquiring reads of [`ClientIdFilter::is_complete`]) also sees every id that was
     /// inserted before: without that order another core could refuse a client that exists.
     pub(crate) fn complete(&self, round: u64) {
         self.learned.store(round, Ordering::Release);
@@ -97,7 +97,7 @@ impl Generation {
         self.places(id).all(|(word, bit)| self.bits[word].load(Ordering::Acquire) & bit != 0)
     }
 
-    /// Returns how many ids it now holds.
+    /// Inserts an id, and returns how many ids the generation now holds.
     fn insert(&self, id: ClientId) -> usize {
         for (word, bit) in self.places(id) {
             self.bits[word].fetch_or(bit, Ordering::Release);
@@ -105,7 +105,7 @@ impl Generation {
         self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Ids are random themselves, so their halves are the two hashes that the others are made from.
+    /// Returns the bits of an id. Ids are random themselves, so their halves serve as the two hashes from which the others are made.
     fn places(&self, id: ClientId) -> impl Iterator<Item = (usize, u64)> {
         let (first, second) = id.as_bytes().split_at(8);
         let half =

@@ -1,8 +1,8 @@
-//! Events: what happens without anybody's order, and belongs in the audit trail all the same.
+//! Events, which happen without anybody's order but belong in the audit trail all the same.
 //!
-//! Whoever notes an event can't wait for the store, and the store may be away: that a server is stale follows from it. So
-//! events wait in memory, bounded in number, and a task records them in their order once the store takes them. Strangers can
-//! cause some of them: what is above the bound is counted, and recorded as a number.
+//! A task that notes an event can't wait for the store, and the store may be unreachable: being stale is itself an event. So
+//! events wait in memory, up to a limit, and a task records them in order once the store takes them. Strangers can
+//! cause some of them: events beyond the limit are counted, and recorded as a number.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,15 +20,15 @@ use crate::ticks::ticks;
 const WAITING: usize = 256;
 /// The most events of one kind within [`WINDOW`].
 const MOST: u32 = 30;
-/// How long what is above the bound is counted before it is recorded.
+/// How long the events beyond the limit are counted before their number is recorded.
 const WINDOW: Duration = Duration::from_secs(60);
-/// How long until an event is recorded again that the store did not take.
+/// The pause before an event is recorded again after the store has not taken it.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What is still to be done of a server's part in the audit trail.
+/// The part of the audit trail that a server has yet to write.
 pub(crate) struct Auditing {
     events: Events,
-    /// How many records are not streamed yet; [`UNKNOWN`] where another server streams them, or none.
+    /// How many records are not streamed yet; [`UNKNOWN`] if another server streams them, or none.
     unstreamed: AtomicU64,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Events {
     counts: Mutex<Counts>,
 }
 
-/// How many events there were of each kind.
+/// The number of events of each kind.
 struct Counts {
     since: Instant,
     noted: BTreeMap<&'static str, u32>,
@@ -85,12 +85,13 @@ impl Events {
         }
     }
 
-    /// Takes the numbers of events that are recorded as numbers only.
+    /// Takes the numbers of events that are only recorded as a number.
     pub(crate) fn take_suppressed(&self) -> BTreeMap<&'static str, u64> {
         std::mem::take(&mut self.counts().suppressed)
     }
 
-    /// Records events until `stopped` has no sender any more, and then what still waits. `suppressed` makes an event of numbers.
+    /// Records events until the sender of `stopped` is dropped, and then those that still wait. `suppressed` makes an event from the
+    /// numbers.
     pub(crate) async fn record(
         &self,
         store: &dyn Trail,
@@ -125,7 +126,7 @@ impl Events {
         (!suppressed.is_empty()).then(|| event(&suppressed))
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the counts. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -144,9 +145,9 @@ async fn record(store: &dyn Trail, trail: &AuditTrail, event: Draft) -> Result<(
     store.record(&trail.act(event)).await
 }
 
-/// Records an event as soon as the store takes it, and tries once more when the end comes. Says whether it goes on. A write is not
-/// given up while it is under way, or it could be done all the same; where its outcome is unknown it is done again: twice is better than
-/// never.
+/// Records an event as soon as the store takes it; after the server was stopped, tries only once more. Returns whether to go on. A
+/// write is not aborted once it has begun, since it could take effect all the same; if its outcome is unknown it is repeated: twice
+/// is better than never.
 async fn recorded_until(
     store: &dyn Trail,
     trail: &AuditTrail,

@@ -1,4 +1,4 @@
-//! Follows the change log, so that what another process wrote counts here within a second.
+//! Follows the change log, so that changes by other processes take effect here within a second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::installation::Installation;
 use crate::readiness::Task;
 use crate::ticks::ticks;
 
-/// How often the log is read. A change made elsewhere counts here within this time and a read of the store.
+/// How often the log is read. A change made elsewhere takes effect here within this time and a read of the store.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// How long at least lies between two readings if there may be news: strangers can make it seem so.
+/// The shortest time between two readings if there may be new changes: strangers can make it seem so.
 const NEWS_APART: Duration = Duration::from_millis(50);
-/// How often what has expired is deleted.
+/// How often expired data is deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
-/// How often the clients' ids are read if that failed, or if some may have been missed.
+/// How often the clients' ids are read again if that has failed, or if some may have been missed.
 const LEARN_EVERY: Duration = Duration::from_secs(1);
 
 /// Follows the change log of an installation.
@@ -32,12 +32,12 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows from where the installation was read.
+    /// Makes a follower that begins where the installation was read.
     pub fn new(installation: Arc<Installation>) -> Self {
         Self { installation, failing: false, stale: false }
     }
 
-    /// Follows until what it returns is dropped, reads the clients' ids and deletes what has expired meanwhile: neither
+    /// Follows until the returned value is dropped. Other tasks read the clients' ids and delete expired data: neither
     /// may hold up the log.
     pub fn start(mut self) -> Following {
         let installation = self.installation.clone();
@@ -70,7 +70,7 @@ impl Follower {
         }
     }
 
-    /// Applies every change that has been written so far, or says why it can't: once, and once that it can again.
+    /// Applies every change that has been written so far. If it can't, it logs why once, and logs once when it can again.
     pub async fn step_or_warn(&mut self) {
         let result = self.step().await;
         match &result {
@@ -85,7 +85,7 @@ impl Follower {
         self.say_if_stale();
     }
 
-    /// Says once that what is known has become too old, and once that it no longer is.
+    /// Logs once when the data has become too old, and once when it no longer is.
     fn say_if_stale(&mut self) {
         let stale = self.installation.is_stale();
         if stale != self.stale {
@@ -147,7 +147,7 @@ async fn learn_ids(installation: &Installation) {
 
 async fn purge(installation: &Installation) {
     let mut ticks = ticks(PURGE_EVERY);
-    // The first tick comes at once, when there is more to do than this.
+    // The first tick comes at once, when more urgent work must be done.
     ticks.tick().await;
     loop {
         ticks.tick().await;

@@ -1,4 +1,4 @@
-//! Why a token would be refused: what the guard and the authority decide, told to whoever may know it.
+//! Explains why a token would be refused: what the guard and the authority decide, told to people who may know it.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use tollgate_core::{Claims, Generation, PayloadBuffer, Timestamp, TokenError, To
 use tollgate_guard::{Ended, Verifier};
 use tollgate_store::{Client, Object, Outcome, Record, RecordFilter, RecordOrder, Status, Store, StoreError};
 
-/// What would become of a token.
+/// The verdict on a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What it is, `access` or `refresh`; `None` if no key here has signed it.
+    /// The kind of token, `access` or `refresh`; `None` if it was signed by no key of this installation.
     pub kind: Option<&'static str>,
-    /// Why it would be refused; `None` if it would not be.
+    /// Why it would be refused; `None` if it would be accepted.
     pub reason: Option<String>,
 }
 
@@ -27,7 +27,7 @@ impl fmt::Display for Verdict {
 }
 
 /// Verifies a token as a server would at `now`: as an access token, and as a refresh token with its client and secret as
-/// they stand in the store. Says which of token, secret, client, merchant or key was ended.
+/// they are in the store. Says whether the token, secret, client, merchant or key was ended.
 pub async fn inspect(
     verifier: &Verifier,
     store: &dyn Store,
@@ -38,7 +38,7 @@ pub async fn inspect(
     let [access, refresh] = &mut *buffers;
     let keyring = verifier.keyring();
     let access = keyring.verify(TokenKind::Access, token.as_bytes(), now, access);
-    // A signature is of one kind only: whichever does not fail there says what the token is.
+    // A signature is of one kind only: the kind for which it doesn't fail is the token's.
     let (kind, verified) = match access {
         Err(TokenError::Signature) => {
             (TokenKind::Refresh, keyring.verify(TokenKind::Refresh, token.as_bytes(), now, refresh))
@@ -67,7 +67,7 @@ pub async fn inspect(
     Ok(Verdict { kind: Some(kind), reason })
 }
 
-/// What has ended a token that verifies.
+/// Returns what has ended an otherwise valid token.
 async fn ended(
     verifier: &Verifier,
     store: &dyn Store,
@@ -84,7 +84,7 @@ async fn ended(
     }
 }
 
-/// Tells what was deleted from what was disabled, and from what else ends all tokens.
+/// Tells deleted clients and merchants from disabled ones, and from other acts that end all tokens.
 async fn by_whom(store: &dyn Store, ended: Ended, claims: &Claims<'_>) -> Result<String, StoreError> {
     match ended {
         Ended::Token | Ended::RefreshToken | Ended::Secret => return Ok(ended.to_string()),
@@ -103,7 +103,7 @@ async fn by_whom(store: &dyn Store, ended: Ended, claims: &Claims<'_>) -> Result
     }
 }
 
-/// Says which act has ended the tokens of a token's generation: the audit trail tells, as far back as it goes. Each such act has raised
+/// Says which act has ended the tokens of a token's generation, as far back as the audit trail goes. Each such act has raised
 /// the generation by one.
 async fn by_act(
     store: &dyn Store,
@@ -155,7 +155,7 @@ fn how_all_ended(record: &Record) -> Option<&'static str> {
     }
 }
 
-/// Why a refresh token that was not revoked is refused all the same.
+/// Says why a refresh token is refused although it was not revoked.
 async fn refused_refresh(
     store: &dyn Store,
     claims: &Claims<'_>,

@@ -1,4 +1,4 @@
-//! An installation: a store opened with its master key, and what a running server knows of it.
+//! An installation: a store opened with its master key, and the state of it that a running server holds.
 
 mod keys;
 mod revocations;
@@ -34,7 +34,7 @@ use crate::suspension::{Cause, Suspension};
 /// The longest `idempotency.lease` that a former process is expected to have had.
 const LONG_LEASE: Duration = Duration::from_secs(10 * 60);
 
-/// What everything in a running server shares.
+/// The state that everything in a running server shares.
 pub struct Installation {
     config: Config,
     store: Arc<dyn Store>,
@@ -45,13 +45,13 @@ pub struct Installation {
     changes: ChangeLog,
     clock: Arc<dyn Clock>,
     steady: SteadyTime,
-    /// Held by whoever replaces the revocations: of two who did so at once, one would undo what the other added.
+    /// Held while the revocations are replaced: of two replacements at once, one would undo what the other added.
     revising: tokio::sync::Mutex<()>,
     /// When the change log was last read, in milliseconds since the epoch.
     followed_at: AtomicU64,
     /// Whether this server advances the signing keys for all that share the store.
     rotates_keys: AtomicBool,
-    /// The first task that has panicked.
+    /// The first task that has panicked, if one has.
     panicked: OnceLock<Task>,
     suspension: Suspension,
     store_clock: StoreClock,
@@ -60,7 +60,7 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Opens the installation in `store`, or makes one of an empty store.
+    /// Opens the installation in `store`, or makes an empty store one.
     pub async fn open(
         config: Config,
         store: Arc<dyn Store>,
@@ -70,7 +70,7 @@ impl Installation {
         let master_keys = master_keys.into();
         install_if_empty(store.as_ref(), &master_keys, clock.now(), &this_server()).await?;
         let unlocked = Unlocked::new(store.as_ref(), master_keys).await?;
-        // Before it issues any: what ends its tokens must be kept for as long as they live.
+        // Before the server issues any tokens: revocations must be kept for as long as they live.
         store.longest_lifetime(config.longest_lifetime()).await?;
         let clocks = clock.now().min(store.now().await?);
         let steady = SteadyTime::new(store.time_passed().await?, clocks, clock.uptime());
@@ -113,11 +113,11 @@ impl Installation {
         Ok(installation)
     }
 
-    /// Frees the idempotency keys that a process held when it died, if no other server can hold them.
+    /// Frees the idempotency keys of processes that have died, if no other server can hold them.
     async fn start_serving(&self, joined_at: Timestamp) -> Result<(), StoreError> {
         let alone = self.membership.is_alone().then_some(Alone {
             since: joined_at,
-            // A former process may have been configured to longer ones.
+            // A former process may have been configured with longer leases.
             longest_lease: self.config.idempotency.lease.max(LONG_LEASE),
         });
         let freed = self.store.start_serving(alone).await?;
@@ -127,7 +127,7 @@ impl Installation {
         Ok(())
     }
 
-    /// Returns what the acts of administration work on.
+    /// Returns the argument for the acts of administration.
     pub fn administration(&self) -> Administration<'_> {
         Administration {
             store: self.store(),
@@ -137,69 +137,69 @@ impl Installation {
         }
     }
 
-    /// Whether these are the master keys that it was opened with.
+    /// Says whether these are the master keys that the installation was opened with.
     pub fn has_master_keys(&self, keys: &MasterKeys) -> bool {
         self.unlocked.master_keys().are(keys)
     }
 
-    /// The effective configuration.
+    /// Returns the effective configuration.
     #[inline]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// What remembers.
+    /// Returns the store.
     #[inline]
     pub fn store(&self) -> &dyn Store {
         self.store.as_ref()
     }
 
-    /// The same, for whoever keeps it.
+    /// Returns the store, for callers that keep it.
     pub fn shared_store(&self) -> Arc<dyn Store> {
         self.store.clone()
     }
 
-    /// What tokens are verified with.
+    /// Returns the verifier of tokens.
     #[inline]
     pub fn verifier(&self) -> &Arc<Verifier> {
         &self.verifier
     }
 
-    /// What tokens are signed with.
+    /// Returns the keys that tokens are signed with.
     #[inline]
     pub fn signing_ring(&self) -> arc_swap::Guard<Arc<SigningRing>> {
         self.signing_ring.load()
     }
 
-    /// The clients.
+    /// Returns the cache of clients.
     #[inline]
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// Where the change log has been read to.
+    /// Returns the state of reading the change log.
     pub(crate) fn changes(&self) -> &ChangeLog {
         &self.changes
     }
 
-    /// Hashes secrets as they are stored.
+    /// Returns the hasher for secrets as they are stored.
     #[inline]
     pub fn hasher(&self) -> &SecretHasher {
         self.unlocked.hasher()
     }
 
-    /// The current time.
+    /// Returns the current time by the server's clock.
     #[inline]
     pub fn now(&self) -> Timestamp {
         self.verifier.now()
     }
 
-    /// How far time has come, whatever the clock is set to. What is to count for a length of time counts from here.
+    /// Returns the present time, unaffected by changes of the clock. Times that last for a given duration are counted from here.
     pub fn steady_now(&self) -> Timestamp {
         self.steady.at(self.clock.uptime())
     }
 
-    /// The time that has passed for certain, by the clock and by how long machines were up. What has expired by it may be
+    /// Returns the time that has certainly passed, by the clock and by the uptime of machines. Data that has expired by it may be
     /// deleted.
     pub fn passed(&self) -> Timestamp {
         self.steady_now().min(self.now())
@@ -212,37 +212,37 @@ impl Installation {
         }
     }
 
-    /// How far the store's clock is ahead of this server's, in seconds; negative if it is behind.
+    /// Returns how far the store's clock is ahead of this server's, in seconds; negative if it is behind.
     pub fn clock_offset(&self) -> impl Display + use<> {
         self.store_clock.offset()
     }
 
-    /// Measures how far the store's clock is from this server's. Says why the server can't serve if it is too far.
+    /// Measures how far the store's clock is from this server's. Returns why the server can't serve if it is too far.
     pub(crate) async fn measure_store_clock(&self) -> Result<Option<String>, StoreError> {
         self.store_clock.measure(&self.config, self.store(), self.now()).await
     }
 
-    /// The time on the store's clock, as far as it is known.
+    /// Returns the time on the store's clock, as far as it is known.
     pub fn store_time(&self) -> Timestamp {
         self.store_clock.at(self.now())
     }
 
-    /// Says to the servers that share the store that this one has ended.
+    /// Tells the servers that share the store that this one has ended.
     pub async fn leave(&self) {
         self.membership.leave(self.store()).await;
     }
 
-    /// Says whether the servers that share the store have agreed on another configuration than this one's.
+    /// Says whether the servers that share the store have agreed on another configuration than this server's.
     pub fn is_replaced(&self) -> bool {
         self.membership.is_replaced(self.store_time())
     }
 
-    /// Its part among the servers that share the store.
+    /// Returns the server's membership among those that share the store.
     pub(crate) fn membership(&self) -> &Membership {
         &self.membership
     }
 
-    /// Suspends the server while it is configured otherwise than those that share its store.
+    /// Suspends the server while its configuration differs from the one agreed on by the servers that share its store.
     pub(crate) fn suspend_unless_agreed(&self) {
         let now = self.store_time();
         self.suspend(Cause::Agreement, self.membership.obstacle(now));
@@ -251,7 +251,7 @@ impl Installation {
         self.suspend(Cause::Notice, early.then(|| reason.to_owned()));
     }
 
-    /// Says whether tokens can be issued: a key signs, and what is known is not too old, or counts all the same.
+    /// Says whether tokens can be issued: a key signs, and the data is not too old, or counts all the same.
     pub fn readiness(&self) -> Result<(), NotReady> {
         if let Some(task) = self.panicked.get() {
             return Err(NotReady::Panicked(*task));
@@ -267,36 +267,36 @@ impl Installation {
         if self.verifier.is_stale(now) { Err(NotReady::Stale) } else { Ok(()) }
     }
 
-    /// Notes that a task runs no more: from now on the server is not ready, whatever else it may do when stale.
+    /// Notes that a task no longer runs: from now on the server is not ready, even if it serves when stale.
     pub(crate) fn task_panicked(&self, task: Task) {
         self.note_event("server.task-panic", Outcome::Failed, &json!({ "task": task.as_str() }));
-        // The first is as good a reason as the others.
+        // If another task panicked before, its panic is as good a reason.
         let _ = self.panicked.set(task);
     }
 
-    /// Refuses to decide about clients and tokens by what is too old.
+    /// Refuses to decide about clients and tokens by data that is too old.
     #[inline]
     pub fn check_fresh(&self, now: Timestamp) -> Result<(), Unverified> {
         if self.verifier.is_stale(now) { Err(Unverified::Stale) } else { Ok(()) }
     }
 
-    /// How long ago the change log was last read to its end.
+    /// Returns how long ago the change log was last read to its end.
     pub fn unread_for(&self) -> Duration {
         self.now().since(Timestamp::from_millis(self.followed_at.load(Relaxed)))
     }
 
-    /// Says whether the change log has not been read for `tokens.stale_after`, whatever follows from it.
+    /// Says whether the change log has not been read for `tokens.stale_after`, whatever the consequences.
     pub fn is_stale(&self) -> bool {
         self.unread_for() >= self.config.tokens.stale_after
     }
 
-    /// Notes that all that others had written at `at` has been read.
+    /// Notes that everything that others had written at `at` has been read.
     pub(crate) fn followed(&self, at: Timestamp) {
         self.followed_at.store(at.millis(), Relaxed);
         self.renew_freshness();
     }
 
-    /// Notes that something that the server depends on is not as it must be, or that it is again: `None`.
+    /// Notes that something that the server depends on is not as it must be; `None` if it is again.
     pub(crate) fn suspend(&self, cause: Cause, reason: Option<String>) {
         let what = json!({ "cause": cause.as_str(), "reason": reason });
         let act = if reason.is_some() { "server.suspend" } else { "server.resume" };
@@ -306,7 +306,7 @@ impl Installation {
         self.renew_freshness();
     }
 
-    /// Lets what is known count for as long as it may, and for no time at all while the server is suspended.
+    /// Lets the data count for as long as it may, or not at all while the server is suspended.
     fn renew_freshness(&self) {
         let at = Timestamp::from_millis(self.followed_at.load(Relaxed));
         let tokens = &self.config.tokens;
@@ -320,8 +320,8 @@ impl Installation {
         });
     }
 
-    /// Notes that the change log could not be read. If the clock was set back meanwhile, what is known must not count for
-    /// longer by that.
+    /// Notes that the change log could not be read. If the clock was set back meanwhile, the data must not count for
+    /// longer because of that.
     pub(crate) fn not_followed(&self) {
         let now = self.now();
         if self.followed_at.load(Relaxed) > now.millis() {
@@ -334,12 +334,12 @@ impl Installation {
         self.rotates_keys.load(Relaxed)
     }
 
-    /// Notes whether it does; says whether that is news.
+    /// Notes whether this server advances the signing keys; returns whether that has changed.
     pub(crate) fn set_rotates_keys(&self, rotates: bool) -> bool {
         self.rotates_keys.swap(rotates, Relaxed) != rotates
     }
 
-    /// Makes an act of its record.
+    /// Makes an act from its record.
     pub(crate) fn act(&self, record: Draft) -> Act {
         self.unlocked.trail().act(record)
     }

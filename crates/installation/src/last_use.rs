@@ -1,4 +1,4 @@
-//! When a secret was last used, and from where: as much as it takes to know whether another use is news.
+//! The last use of a secret, and its sources: enough to tell whether another use must be noted.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,20 +7,20 @@ use std::time::Duration;
 use tollgate_core::Timestamp;
 use tollgate_guard::ClientAddress;
 
-/// For how long another use from the same source is no news.
+/// How long another use from the same source need not be noted.
 const NEWS_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// When a secret was last noted to be used, and from where.
+/// When a use of a secret was last noted, and from where.
 #[derive(Debug, Default)]
 pub(crate) struct LastUse {
-    /// In milliseconds since the epoch.
+    /// The time in milliseconds since 1970.
     at: AtomicU64,
-    /// A bit for each source since then, by a hash. Of two sources with one bit the second is no news.
+    /// A bit for each source since then, by a hash. If two sources share a bit, the second is not noted.
     sources: AtomicU64,
 }
 
 impl LastUse {
-    /// Notes a use. Says whether it is news.
+    /// Notes a use. Returns whether it must be written to the store.
     pub(crate) fn note(&self, from: ClientAddress, now: Timestamp) -> bool {
         let bit = bit(from);
         if now.since(Timestamp::from_millis(self.at.load(Relaxed))) >= NEWS_AFTER {
@@ -28,7 +28,7 @@ impl LastUse {
             self.sources.store(bit, Relaxed);
             return true;
         }
-        // Read first: what is no news writes nothing that others read.
+        // Read first, so that a repeated use writes nothing to memory that other threads read.
         self.sources.load(Relaxed) & bit == 0 && self.sources.fetch_or(bit, Relaxed) & bit == 0
     }
 }

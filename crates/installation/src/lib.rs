@@ -1,12 +1,13 @@
-//! What one process knows of a store, and how that stays true.
+//! What one process knows of a store, and how it is kept up to date.
 //!
-//! An [`Installation`] is a store opened with its master key: the keys that tokens are signed and verified with, what is revoked, the
-//! clients that authenticate. A [`Follower`] reads the change log, so that what another process wrote counts here within a second, and
-//! [`Installation::catch_up`] has it read at once, before a request is refused. A [`Watcher`] looks after what else the process depends
-//! on: where its store is, the clocks, and agreement with the servers that share the store. A [`Rotation`] advances the signing keys, in
-//! one server of all.
+//! An [`Installation`] is a store opened with its master key: the keys that tokens are signed and verified with, the revocations, the
+//! clients that authenticate. A [`Follower`] reads the change log, so that changes by other processes take effect here within a second,
+//! and
+//! [`Installation::catch_up`] reads it at once, before a request is refused. A [`Watcher`] checks what else the process depends
+//! on: the place of its store, the clocks, and the agreement with the servers that share the store. A [`Rotation`] advances the
+//! signing keys, in one of all servers.
 //!
-//! Nothing here knows of a request or of an answer.
+//! Nothing here depends on requests or answers.
 
 mod background;
 mod catch_up;

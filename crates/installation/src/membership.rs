@@ -1,9 +1,9 @@
-//! A server's part in the agreement of those that share its store: it says that it runs, sees who else does, and knows
+//! A server's membership among those that share its store: it says that it runs, sees which others do, and knows
 //! whether it may serve.
 //!
-//! A server changes what is agreed on by itself only when it starts and no other runs that is configured otherwise: then
-//! nobody is there to disagree, and an operator who edits the configuration of the only server and restarts it need know
-//! nothing of this. One that comes to others and differs waits, for ever if need be: were it to adopt its configuration as
+//! A server changes the agreement by itself only when it starts and no server with another configuration runs: then
+//! nobody disagrees, and an operator who edits the configuration of the only server and restarts it need not know
+//! of agreements. A server that joins others and differs waits, for ever if need be: if it adopted its configuration as
 //! soon as they pause, a mistake in one file would stop them all.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use tollgate_store::{Actor, Agreements, Draft, Object, RunningServer, Servers, S
 
 /// How often a server says that it runs.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
-/// A server that has been silent for so long does not run any more.
+/// How long a server may be silent until it counts as ended.
 const GONE_AFTER: Duration = Duration::from_secs(30);
 
 /// A server among those that share its store.
@@ -31,20 +31,20 @@ pub(crate) struct Membership {
 #[derive(Default)]
 struct State {
     records: Records,
-    /// Whether it has seen who runs: before, it stands nowhere.
+    /// Whether it has seen which servers run; before, its standing is unknown.
     joined: bool,
     /// Whether no other server ran when it started.
     alone: bool,
-    /// The servers that differed from it when it started, and when each had last said that it runs. `None` if it may not
-    /// change what is agreed on, or no longer.
+    /// The servers that differed from it when it started, and when each had last said that it runs. `None` if it may not, or may no
+    /// longer, change the agreement.
     differing: Option<Vec<([u8; 16], Timestamp)>>,
     beat_at: Option<Timestamp>,
-    /// Why what it is configured to could not be recorded.
+    /// Why its configuration could not be recorded, if it could not.
     failed: Option<String>,
 }
 
 impl Membership {
-    /// Of a server with this configuration.
+    /// Makes the membership of a server with this configuration.
     pub(crate) fn new(config: &Config, trail: AuditTrail) -> Self {
         Self {
             own: Terms::of(config),
@@ -55,12 +55,12 @@ impl Membership {
         }
     }
 
-    /// Reads what has been agreed on.
+    /// Reads the agreements.
     pub(crate) async fn read(&self, store: &dyn Agreements) -> Result<(), StoreError> {
         let records = Records::read(store).await?;
         let mut state = self.state();
         if state.records.agree_on(&self.own) && !records.go_on_from(&state.records) {
-            // The store was restored, or a standby took over: what was agreed on is forgotten there, and not changed.
+            // The store was restored, or a standby took over: the agreement was lost there, not changed.
             state.differing = Some(Vec::new());
         }
         state.records = records;
@@ -72,18 +72,18 @@ impl Membership {
         self.state().records.accepted(&self.own, now)
     }
 
-    /// Where it stands; nowhere before it has joined.
+    /// Returns how its configuration relates to the agreements; `None` before it has joined.
     pub(crate) fn standing(&self, now: Timestamp) -> Option<Standing> {
         let state = self.state();
         state.joined.then(|| state.records.standing(&self.own, now, state.alone))
     }
 
-    /// Says whether it goes on with what was agreed on before.
+    /// Says whether it goes on with the terms of an earlier agreement.
     pub(crate) fn is_replaced(&self, now: Timestamp) -> bool {
         matches!(self.standing(now), Some(Standing::Replaced(_)))
     }
 
-    /// Why it may not serve before somebody has done something, if so.
+    /// Returns why it may not serve until somebody does something, if that is so.
     pub(crate) fn obstacle(&self, now: Timestamp) -> Option<String> {
         match self.standing(now)? {
             Standing::Agreed | Standing::Replaced(_) | Standing::Early => None,
@@ -95,16 +95,16 @@ impl Membership {
         }
     }
 
-    /// Says whether it has told others that it runs, and found none.
+    /// Says whether it has told others that it runs, and has found no other server.
     pub(crate) fn is_alone(&self) -> bool {
         let state = self.state();
         state.alone && state.beat_at.is_some()
     }
 
-    /// Joins the servers that run, and lets its configuration be what is agreed on if none is there to differ. Says whether
-    /// what is agreed on may be another than was last read.
+    /// Joins the running servers, and adopts its configuration if none of them differs. Returns whether the agreement may have
+    /// changed since it was last read.
     pub(crate) async fn join(&self, store: &dyn Store, now: Timestamp) -> Result<bool, StoreError> {
-        // In this order, so that of two that start at once each sees the other, or what the other has adopted.
+        // In this order, so that of two servers that start at once each sees the other, or what the other has adopted.
         self.beat(store, now).await;
         let others = self.others(store, now).await.ok();
         let known = self.state().records.clone();
@@ -115,7 +115,7 @@ impl Membership {
             state.alone = others.as_ref().is_some_and(Vec::is_empty);
             state.differing = others.and_then(|others| {
                 let differing: Vec<_> = others.into_iter().filter(|other| self.differs(other)).collect();
-                // Whoever runs now has not been killed before, whatever becomes of it.
+                // A server that runs now was not killed before, whatever happens to it later.
                 let runs = differing.iter().any(|other| self.process.knows_running(&other.process));
                 (!runs).then(|| differing.iter().map(|other| (other.id, other.beat_at)).collect())
             });
@@ -128,8 +128,8 @@ impl Membership {
         Ok(has_changed || has_adopted)
     }
 
-    /// Says that it runs, when it is time to, and records its configuration if that can be done now. Says whether it
-    /// tried to change what is agreed on.
+    /// Says that it runs, when it is time to, and records its configuration if that is possible now. Returns whether it
+    /// tried to change the agreement.
     pub(crate) async fn step(&self, store: &dyn Store, now: Timestamp) -> bool {
         let is_due = self.state().beat_at.is_none_or(|at| now.since(at) >= BEAT_EVERY || at > now);
         if is_due {
@@ -144,7 +144,7 @@ impl Membership {
         }
     }
 
-    /// Says that it runs no more. If that fails the others find out by themselves.
+    /// Says that it has ended. If that fails, the others notice by themselves.
     pub(crate) async fn leave(&self, store: &dyn Servers) {
         let _ = store.leave(self.id).await;
     }
@@ -157,15 +157,15 @@ impl Membership {
             terms: self.own.text(),
             beat_at: now,
         };
-        // Others take a silent server for gone: then they may start otherwise, and say so. Whoever reads the change log
-        // says that the store is away.
+        // Others take a silent server for ended: then they may start with another configuration. Reading the change log
+        // reports that the store is unreachable.
         match store.beat(&server).await {
             Ok(()) => self.state().beat_at = Some(now),
             Err(error) => tracing::debug!(%error, "the store can't be told that this server runs"),
         }
     }
 
-    /// The other servers that run.
+    /// Returns the other running servers.
     async fn others(&self, store: &dyn Servers, now: Timestamp) -> Result<Vec<RunningServer>, StoreError> {
         let mut servers = store.servers(now.before(GONE_AFTER)).await?;
         servers.retain(|server| server.id != self.id && !self.process.knows_ended(&server.process));
@@ -176,8 +176,8 @@ impl Membership {
         Terms::read(&other.terms).as_ref() != Some(&self.own)
     }
 
-    /// Looks what became of the servers that differed at the start. Those that never said again that they run had been
-    /// killed before. If one has, or left in good order, they ran, and this server came to them.
+    /// Checks again the servers that differed at the start. Those that never said again that they run had been
+    /// killed before. If one has, or has ended in good order, it ran, and this server joined it.
     async fn look_again(&self, store: &dyn Servers, now: Timestamp) {
         let Some(differing) = self.state().differing.clone().filter(|differing| !differing.is_empty()) else {
             return;
@@ -196,7 +196,7 @@ impl Membership {
         }
     }
 
-    /// Says whether it tried to, so that what is agreed on is to be read again.
+    /// Adopts its configuration if it may. Returns whether it tried to, so that the agreement must be read again.
     async fn adopt_if_allowed(&self, store: &dyn Store, now: Timestamp) -> bool {
         let by = format!("a server on {}, tollgate {}", self.process.place(), env!("CARGO_PKG_VERSION"));
         let adoption = {
@@ -219,7 +219,7 @@ impl Membership {
                         "the servers of this store agree on this server's configuration from now on"
                     );
                 }
-                // Whoever started meanwhile may have read what was agreed on before.
+                // A server that started meanwhile may have read the earlier agreement.
                 let is_alone = self.others(store, now).await.is_ok_and(|others| others.is_empty());
                 let mut state = self.state();
                 state.alone = is_alone;
@@ -233,12 +233,12 @@ impl Membership {
         }
     }
 
-    /// Returns the server as the actor of what it does by itself.
+    /// Returns the actor for what the server does by itself.
     pub(crate) fn actor(&self) -> Actor {
         self.process.acting()
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the state. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! A panic becomes an error, so that one request or task takes no other with it.
+//! Turns panics into errors, so that one request or task doesn't end others.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ pub fn catch_panic<F: Future>(future: F) -> CatchPanic<F> {
 }
 
 pin_project! {
-    /// The future of [`catch_panic`]. Written out, because an async function would move the future once more, and those
+    /// The future of [`catch_panic`]. Written by hand, because an async function would move the future once more, and the futures
     /// of the endpoints are large.
     pub struct CatchPanic<F> {
         #[pin]
@@ -20,7 +20,7 @@ pin_project! {
     }
 }
 
-/// What ran has panicked.
+/// The error of a future that has panicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Panicked;
 

@@ -1,8 +1,8 @@
-//! Why a server is not ready.
+//! The reasons why a server is not ready.
 
 use std::sync::Arc;
 
-/// Why tokens can't be issued here, or new work should not be sent.
+/// Why tokens can't be issued here, or no new work should be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotReady {
     /// The server is about to end.
@@ -11,13 +11,13 @@ pub enum NotReady {
     /// No signing key is in force.
     #[error("no signing key is in force")]
     NoSigningKey,
-    /// What the server knows is too old.
+    /// The server's data is too old.
     #[error("what others changed has not been read from the store for too long")]
     Stale,
-    /// A background task has panicked, and runs no more.
+    /// A background task has panicked, and no longer runs.
     #[error("{} has panicked", .0.as_str())]
     Panicked(Task),
-    /// What the server depends on is not as it must be: its store, its clock, or agreement with the other servers.
+    /// Something that the server depends on is not as it must be: its store, its clock, or the agreement with the other servers.
     #[error("{0}")]
     Suspended(Arc<str>),
 }
@@ -25,11 +25,11 @@ pub enum NotReady {
 /// A task that runs as long as the server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
-    /// Reads what others changed.
+    /// Reads the changes that others made.
     Follower,
     /// Reads the clients' ids.
     ClientIds,
-    /// Deletes what has expired.
+    /// Deletes expired data.
     Purge,
     /// Rotates the signing keys.
     Rotation,
@@ -39,14 +39,14 @@ pub enum Task {
     Events,
     /// Streams the audit trail.
     Streaming,
-    /// Notes when secrets are used.
+    /// Writes the uses of secrets to the store.
     Uses,
-    /// What is mounted: says what has ended with it.
+    /// A task of a mounted part, with words for what has ended with it.
     Mounted(&'static str),
 }
 
 impl Task {
-    /// What has ended with it.
+    /// Returns words for what has ended with the task.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Follower => "reading what others changed",

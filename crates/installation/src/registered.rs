@@ -13,66 +13,66 @@ use tollgate_store::{Client, Quota, Secret, Status};
 use crate::last_use::LastUse;
 use crate::unproved::Unproved;
 
-/// A client in the form that authenticating it takes: in two allocations, whatever it is called.
+/// A client in the form in which it is authenticated: two allocations, whatever its content.
 pub struct Registered {
     /// The merchant it acts for; `None` for an operator.
     pub merchant_id: Option<MerchantId>,
-    /// Whether its calls move money.
+    /// Whether its calls move money, or are tests.
     pub environment: Environment,
-    /// The most its tokens may allow.
+    /// The widest scope that its tokens may have.
     pub scope: Scope,
-    /// Where it may call from, as space-separated CIDR blocks.
+    /// The networks that it may call from, as space-separated CIDR blocks; `None` for any network.
     pub addresses: Option<Box<str>>,
-    /// The APIs that its tokens may be for, the first unless it asks for another; empty means the default one alone.
+    /// The APIs that its tokens may be for; the first is the default. Empty means only the server's default API.
     pub audiences: Box<[Audience]>,
     /// The generation of its tokens.
     pub generation: Generation,
     /// The generation of its merchant's tokens.
     pub merchant_generation: Generation,
-    /// The lifetime of its access tokens, where that is shorter than the configured one.
+    /// The lifetime of its access tokens, if it is shorter than the configured one.
     pub access_ttl: Option<Duration>,
-    /// The lifetime of its refresh tokens, likewise.
+    /// The lifetime of its refresh tokens, if it is shorter than the configured one.
     pub refresh_ttl: Option<Duration>,
-    /// How many tokens it may obtain; `None` is any number.
+    /// How many tokens it may obtain; `None` for any number.
     pub quota: Option<Quota>,
     standing: Standing,
     secrets: Box<[KnownSecret]>,
 }
 
-/// Whether a client is accepted.
+/// Whether a client is accepted, and why not.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Accepted,
     Disabled,
     MerchantDisabled,
-    /// There is no such client.
+    /// The client doesn't exist.
     Absent,
 }
 
-/// A secret as it is compared.
+/// A secret in the form in which it is compared.
 pub struct KnownSecret {
     id: SecretId,
     hash: SecretHash,
-    /// Of one that was imported.
+    /// The slow hash of an imported secret.
     slow: Option<Box<Slow>>,
     expires_at: Timestamp,
-    /// It is refused, and known only to say why.
+    /// Whether it is refused, and known only to say why.
     is_revoked: bool,
     last_use: LastUse,
 }
 
-/// What a secret has that is known by a slow hash.
+/// The slow hash of a secret, and the keyed hash that may replace it.
 struct Slow {
     function: SlowHash,
-    /// Its keyed hash, once a client has proved itself with it here.
+    /// The keyed hash, once a client has proved here that it has the secret.
     proved: OnceLock<SecretHash>,
 }
 
-/// How many revoked secrets of a client are known, the newest ones.
+/// How many revoked secrets of a client are kept in memory, the newest ones.
 const REVOKED: usize = 4;
 
 impl Registered {
-    /// The dummy client, with which an unknown one is compared for constant cost: it has a secret, which nothing hashes to.
+    /// Makes the dummy client, with which an unknown client is compared for constant cost: it has a secret, which nothing hashes to.
     pub fn dummy() -> Self {
         let secret = KnownSecret {
             id: SecretId::from_bytes([0; 16]),
@@ -98,8 +98,8 @@ impl Registered {
         }
     }
 
-    /// The live secret with this hash, or why there is none. Every secret is compared, in constant time; one that is known by a slow
-    /// hash once it was proved here.
+    /// Returns the live secret with this hash, or why there is none. Every secret is compared, in constant time; a secret with a slow
+    /// hash only after it was proved here.
     pub fn authenticate(&self, hash: &SecretHash, now: Timestamp) -> Result<SecretId, Unproved> {
         let (mut live, mut ended) = (None, None);
         for secret in &self.secrets {
@@ -117,8 +117,8 @@ impl Registered {
         }
     }
 
-    /// Says whether a refresh token of this client may still be used, or why not: the client, the secret that it was obtained
-    /// with and what has been revoked since are asked.
+    /// Says whether a refresh token of this client may still be used, or why not: checks the client, the secret that it was obtained
+    /// with and the revocations since.
     #[inline]
     pub fn vouches_for(&self, refresh: &Claims<'_>, now: Timestamp) -> Result<(), Unproved> {
         self.standing.accepts(refresh.secret_id)?;
@@ -132,14 +132,14 @@ impl Registered {
         }
     }
 
-    /// Notes that a secret is used. Says whether that is news.
+    /// Notes that a secret is used. Returns whether the use must be written to the store.
     #[inline]
     pub fn notes_use(&self, of: SecretId, from: ClientAddress, now: Timestamp) -> bool {
         let used = self.secrets.iter().find(|secret| secret.id == of);
         used.is_some_and(|secret| secret.last_use.note(from, now))
     }
 
-    /// The live secrets that only a slow hash can tell from others.
+    /// Returns the live secrets that can only be checked by a slow hash.
     pub fn unproved(&self, now: Timestamp) -> impl Iterator<Item = (&SlowHash, &KnownSecret)> {
         let live = self.secrets.iter().filter(move |secret| secret.is_live(now));
         live.filter_map(|secret| {
@@ -148,14 +148,14 @@ impl Registered {
         })
     }
 
-    /// The keyed hash of a secret that was proved here, and is kept by its slow hash still.
+    /// Returns the keyed hash of a secret that was proved here, but is still stored by its slow hash.
     #[inline]
     pub fn proved(&self, secret: SecretId) -> Option<&SecretHash> {
         let found = self.secrets.iter().find(|known| known.id == secret)?;
         found.slow.as_deref()?.proved.get()
     }
 
-    /// Says whether its tokens may be for `audience`. `default` is the API of a client that none was chosen for.
+    /// Says whether its tokens may be for `audience`. `default` is the API of a client without audiences of its own.
     #[inline]
     pub fn may_have(&self, audience: &str, default: &str) -> bool {
         match &*self.audiences {
@@ -164,7 +164,7 @@ impl Registered {
         }
     }
 
-    /// Says whether the client may call from `address`. An unknown one is in no list.
+    /// Says whether the client may call from `address`. An unknown address is in no network.
     #[inline]
     pub fn allows(&self, address: ClientAddress) -> bool {
         let is_listed = |list| address.known().is_some_and(|address| is_allowed(list, address));
@@ -215,11 +215,11 @@ impl KnownSecret {
         }
     }
 
-    /// Says whether `slow` is what is kept of it. Then `keyed` is its hash as well from now on.
+    /// Says whether `slow` is the secret's slow hash. If so, `keyed` is its hash as well from now on.
     pub fn prove(&self, slow: &SecretHash, keyed: &SecretHash) -> bool {
         let is_proved = self.hash.matches(slow);
         if let (true, Some(slow)) = (is_proved, &self.slow) {
-            // Of two at once the first has said the same.
+            // If two threads prove it at once, both set the same hash.
             let _ = slow.proved.set(keyed.clone());
         }
         is_proved
@@ -230,7 +230,7 @@ impl KnownSecret {
     }
 }
 
-/// Takes every secret that is not revoked, and the newest of those that are.
+/// Keeps every secret that is not revoked, and the newest of those that are.
 fn known_secrets(secrets: Vec<Secret>) -> Box<[KnownSecret]> {
     let revoked = secrets.iter().filter(|secret| secret.revoked_at.is_some()).count();
     let mut left_out = revoked.saturating_sub(REVOKED);

@@ -1,4 +1,4 @@
-//! The clients that authenticate: a bounded cache over the store, which the change log invalidates.
+//! A cache of the clients that authenticate, limited in size, which the change log invalidates.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,24 +11,24 @@ use tollgate_store::{Clients, StoreError};
 use crate::client_id_filter::ClientIdFilter;
 use crate::registered::Registered;
 
-/// The clients, as the authority needs them.
+/// The clients, in the form that the authority needs.
 pub struct Registry {
     store: Arc<dyn Clients>,
     cache: Cache<ClientId, Arc<Registered>>,
     filter: ClientIdFilter,
-    /// Ids that the filter lets through and the store does not know: asking for one again and again costs one query.
+    /// Ids that the filter lets through but the store does not know: asking for one of them again and again costs one query.
     absent: Cache<ClientId, ()>,
-    /// Counts invalidations, so that a record read before one is not kept after it.
+    /// Counts invalidations, so that a client that was read before one is not cached after it.
     epoch: AtomicU64,
-    /// Most clients share a handful of scopes: each text is kept once.
+    /// The texts of scopes, each kept once: most clients share a handful of them.
     scopes: Mutex<HashSet<Scope>>,
 }
 
-/// How many ids that no client has are remembered.
+/// How many ids without a client are cached.
 const ABSENT: usize = 4_096;
 
 impl Registry {
-    /// Keeps up to `capacity` clients in memory.
+    /// Makes a cache of up to `capacity` clients.
     pub fn new(store: Arc<dyn Clients>, capacity: usize) -> Self {
         Self {
             store,
@@ -40,14 +40,14 @@ impl Registry {
         }
     }
 
-    /// Keeps up to so many clients in memory from now on.
+    /// Changes how many clients the cache may hold.
     pub fn set_capacity(&self, clients: usize) {
         self.cache.set_capacity(clients as u64);
     }
 
-    /// The client `id`. An id that was never given out is refused without asking the store, once
-    /// [`Registry::learn_ids`] has finished: guessing costs the store nothing, and takes no longer than being wrong
-    /// about a secret.
+    /// Returns the client `id`. An id that was never given out is refused without asking the store, once
+    /// [`Registry::learn_ids`] has finished: guessing costs the store nothing, and takes no longer than sending a
+    /// wrong secret.
     #[inline]
     pub async fn client(&self, id: ClientId) -> Result<Option<Arc<Registered>>, StoreError> {
         if let Some(client) = self.cache.get(&id) {
@@ -59,7 +59,7 @@ impl Registry {
         self.load(id).await
     }
 
-    /// Counts what has been invalidated so far: while it stays, [`Registry::client`] says the same.
+    /// Returns the number of invalidations so far: while it stays the same, [`Registry::client`] returns the same.
     #[inline]
     pub fn version(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
@@ -76,14 +76,14 @@ impl Registry {
             None => self.absent.insert(id, ()),
         }
         if self.epoch.load(Ordering::Acquire) != epoch {
-            // Something changed while the store was read; whether it was this client is cheaper to forget than to ask.
+            // Something changed while the store was read; removing the client is cheaper than finding out whether it was this one.
             self.cache.remove(&id);
             self.absent.remove(&id);
         }
         Ok(client)
     }
 
-    /// The client `id`, if it is in memory.
+    /// Returns the client `id`, if it is in memory.
     #[inline]
     pub fn cached(&self, id: ClientId) -> Option<Arc<Registered>> {
         self.cache.peek(&id)
@@ -102,7 +102,7 @@ impl Registry {
         }
     }
 
-    /// Forgets a client: the next request reads it from the store.
+    /// Removes a client: the next request reads it from the store.
     pub fn invalidate(&self, id: ClientId) {
         self.filter.insert(id);
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -110,14 +110,14 @@ impl Registry {
         self.absent.remove(&id);
     }
 
-    /// Forgets the clients of these merchants. Those of others stay, so that administration costs their servers no query.
+    /// Removes the clients of these merchants. Other clients stay, so that administration costs their servers no queries.
     pub(crate) fn invalidate_clients_of(&self, merchants: &HashSet<MerchantId>) {
         self.epoch.fetch_add(1, Ordering::AcqRel);
         self.cache
             .retain(|_, client| client.merchant_id.is_none_or(|merchant| !merchants.contains(&merchant)));
     }
 
-    /// Forgets every client, and lets every id be a client's until all were read again: ids may have been missed.
+    /// Removes every client, and lets every id be a client's until all were read again: ids may have been missed.
     pub(crate) fn invalidate_ids(&self) {
         self.filter.reopen();
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -125,7 +125,7 @@ impl Registry {
         self.absent.clear();
     }
 
-    /// Reads every client's id from the store. Until it has finished, every id may be a client's.
+    /// Reads every client's id from the store. Until that has finished, every id may be a client's.
     pub async fn learn_ids(&self) -> Result<(), StoreError> {
         const PAGE: u32 = 10_000;
         let round = self.filter.round();
@@ -149,7 +149,7 @@ impl Registry {
         self.filter.is_complete()
     }
 
-    /// How many clients are in memory.
+    /// Returns how many clients are in memory.
     pub fn len(&self) -> usize {
         self.cache.len()
     }

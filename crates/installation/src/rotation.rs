@@ -1,8 +1,8 @@
-//! Rotation of the signing keys, by one server of those that share a store.
+//! Rotation of the signing keys, by one of the servers that share a store.
 //!
-//! A key's phase follows from its times, so every server that has read the keys advances them alike. What somebody has to
-//! do is to add the next key in time: the leader does. Two may believe that they lead, since clocks
-//! differ: the store also adds no second successor to a key.
+//! A key's phase follows from its times, so every server that has read the keys advances them in the same way. What remains to
+//! do is to add the next key in time, which is the leader's task. Two servers may believe that they lead, since clocks
+//! differ: so the store doesn't add a second successor to a key.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,29 +17,29 @@ use tollgate_store::{LeaderLease, Object, RecordFilter, RecordOrder, StoreError}
 use crate::installation::Installation;
 use crate::ticks::ticks;
 
-/// The task of the leader.
+/// The name of the leader's task.
 const TASK: &str = "signing keys";
-/// How long a leader lease lasts. If the leader dies, nobody advances the keys for so long at most.
+/// How long a leader lease lasts. If the leader dies, nobody advances the keys for at most this long.
 const LEASE: Duration = Duration::from_secs(60);
 /// How often the leader renews its lease, and the others ask for it.
 const INTERVAL: Duration = Duration::from_secs(20);
 /// Advances the signing keys of an installation while this server leads.
 pub struct Rotation {
     installation: Arc<Installation>,
-    /// Tells this server from the others.
+    /// The id that tells this server from the others.
     holder: [u8; 16],
     failing: bool,
-    /// The phases of keys that are in the audit trail for sure.
+    /// The phases of keys that are certainly in the audit trail.
     recorded: Mutex<HashSet<(KeyId, &'static str)>>,
 }
 
 impl Rotation {
-    /// Of an installation's keys, as its configuration says.
+    /// Makes the rotation of an installation's keys, according to its configuration.
     pub fn new(installation: Arc<Installation>) -> Self {
         Self { installation, holder: rand::random(), failing: false, recorded: Mutex::default() }
     }
 
-    /// Does so until `stopped` has no sender any more, then gives the leader lease back.
+    /// Advances the keys until the sender of `stopped` is dropped, then gives the leader lease back.
     pub async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let mut ticks = ticks(INTERVAL);
         loop {
@@ -49,7 +49,7 @@ impl Rotation {
             }
         }
         if self.installation.rotates_keys() {
-            // Best effort: otherwise the others wait for the end of the lease.
+            // Best effort: otherwise the others wait until the lease ends.
             let _ = self.stop_leading().await;
         }
     }
@@ -64,7 +64,7 @@ impl Rotation {
         self.failing = result.is_err();
     }
 
-    /// Acquires or renews the leader lease and, if this server leads, adds the next key where it is time.
+    /// Acquires or renews the leader lease and, if this server leads, adds the next key when it is time.
     pub async fn step(&self) -> Result<(), OpenError> {
         let now = self.installation.now();
         let leads = self.installation.store().lead(&self.lease(now), now).await;
@@ -85,8 +85,8 @@ impl Rotation {
         Ok(())
     }
 
-    /// Records which keys have begun to sign, and which have ended to count, once for all servers: whatever of it is not in the
-    /// audit trail yet, since that begins.
+    /// Records which keys have begun to sign, and which have stopped being valid, once for all servers: everything that is not in the
+    /// audit trail yet, since the trail begins.
     async fn record_phases(&self) -> Result<(), StoreError> {
         let (store, now) = (self.installation.store(), self.installation.store_time());
         let oldest = store.records(&RecordFilter::default(), RecordOrder::OldestFirst, None, 1).await?;
@@ -110,7 +110,7 @@ impl Rotation {
         if store.records(&wanted, RecordOrder::OldestFirst, None, 1).await?.is_empty() {
             let phase = self.installation.key_phase(key, act, at).on(newest);
             match store.record(&phase).await {
-                // Whoever came first may have recorded this one. It is looked at again the next time.
+                // Another server may have recorded this phase. It is checked again the next time.
                 Err(StoreError::Overtaken) => return Ok(()),
                 outcome => outcome?,
             }
@@ -123,7 +123,7 @@ impl Rotation {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner).contains(&(key, act))
     }
 
-    /// Gives the leader lease back, so that another server need not wait for its end.
+    /// Gives the leader lease back, so that another server need not wait until it ends.
     pub async fn stop_leading(&self) -> Result<(), StoreError> {
         let lease = self.lease(self.installation.now());
         self.installation.set_rotates_keys(false);
@@ -137,7 +137,7 @@ impl Rotation {
     async fn add_key_in_time(&self, algorithm: Algorithm) -> Result<(), OpenError> {
         let (config, store) = (self.installation.config(), self.installation.store());
         let keys = store.signing_keys().await?;
-        // Now that the store has answered: the time for which the key is known before it signs begins here.
+        // Read after the store has answered: the time for which the key is known before it signs begins here.
         let now = self.installation.now();
         let next = next_activation(config, algorithm, &keys, now);
         let Some((newest, activates_at)) = newest(algorithm, &keys).zip(next) else {

@@ -1,29 +1,29 @@
-//! The time that has passed for certain: a second witness beside the clock, which can be set to any time.
+//! The time that has certainly passed, by a second witness beside the clock, which can be set to any time.
 //!
-//! What was deleted is gone for good, so it is not deleted because a clock says that it has expired: that clock may be
-//! two days ahead for a minute. Time also has to have passed while a machine was up. Each server notes in the store how
+//! Deleted data is gone for good, so it is not deleted just because a clock says that it has expired: that clock may be
+//! two days ahead for a minute. The time must also have passed while a machine was up. Each server notes in the store how
 //! far it has come, so that another process, or the same one after a restart, goes on from there. Time in which the
-//! machines of all servers were off does not count: what should be deleted is then kept for longer, never for shorter.
+//! machines of all servers were off does not count: data that should be deleted is then kept for longer, never for shorter.
 
 use std::time::Duration;
 
 use tollgate_core::{Timestamp, Uptime};
 use tollgate_store::TimePassed;
 
-/// How little behind the clock the noted time may be to be taken for the clock's: servers note it once a minute.
+/// How far the noted time may be behind the clock to be taken for the clock's: servers note it once a minute.
 const NOTED_WITHIN: Duration = Duration::from_secs(150);
 
-/// Tells how far time has come, whatever the clock is set to.
+/// Counts the time that has certainly passed, unaffected by changes of the clock.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SteadyTime {
     from: TimePassed,
 }
 
 impl SteadyTime {
-    /// Goes on from what was noted last. `clocks` is the earliest time that any clock shows.
+    /// Goes on from the time that was noted last. `clocks` is the earliest time that any clock shows.
     pub(crate) fn new(noted: Option<TimePassed>, clocks: Timestamp, uptime: Uptime) -> Self {
         let until = match noted {
-            // Nothing was noted, so nothing can be deleted too early by believing the clocks once.
+            // No time was noted, so believing the clocks once deletes nothing too early.
             None => clocks,
             Some(noted) if noted.uptime.boot == uptime.boot => Self { from: noted }.at(uptime),
             Some(noted) if clocks.since(noted.until) <= NOTED_WITHIN => noted.until.max(clocks),
@@ -32,7 +32,7 @@ impl SteadyTime {
         Self { from: TimePassed { until, uptime } }
     }
 
-    /// The time at which the machine has been up for `uptime`.
+    /// Returns the time at which the machine has been up for `uptime`.
     pub(crate) fn at(&self, uptime: Uptime) -> Timestamp {
         let TimePassed { until, uptime: then } = self.from;
         if uptime.boot == then.boot {
@@ -59,7 +59,7 @@ mod tests {
         let time = SteadyTime::new(None, NOW, up(1, DAY));
         assert_eq!(time.at(up(1, DAY)), NOW);
         assert_eq!(time.at(up(1, 3 * DAY)), NOW.after(2 * DAY));
-        // What can't be compared has not passed.
+        // Time that can't be compared has not passed.
         assert_eq!(time.at(up(1, Duration::ZERO)), NOW);
         assert_eq!(time.at(up(2, 9 * DAY)), NOW);
     }

@@ -1,5 +1,5 @@
 //! How far the server's clock is from the store's. Servers that share a store agree with each other as far as they agree
-//! with it: a token that one dates ahead of another's clock is refused there.
+//! with the store: a token that one of them dates ahead of another's clock is refused there.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -10,7 +10,7 @@ use tollgate_config::{Config, Database};
 use tollgate_core::Timestamp;
 use tollgate_store::{Store, StoreError};
 
-/// The least distance that is too far: less is a matter of how it is measured, and tokens count in whole seconds.
+/// The smallest difference that is too large: smaller ones are measuring errors, and tokens count in whole seconds.
 const LEAST: Duration = Duration::from_secs(1);
 
 /// How far the store's clock is ahead of the server's, as it was last measured.
@@ -20,21 +20,21 @@ pub(crate) struct StoreClock {
 }
 
 impl StoreClock {
-    /// What it showed when the server's clock shows `now`.
+    /// Returns the time of the store's clock when the server's clock shows `now`.
     pub(crate) fn at(&self, now: Timestamp) -> Timestamp {
         let ahead = self.ahead_millis.load(Relaxed);
         let by = Duration::from_millis(ahead.unsigned_abs());
         if ahead < 0 { now.before(by) } else { now.after(by) }
     }
 
-    /// How far it is ahead, in seconds; negative if it is behind.
+    /// Returns how far it is ahead, in seconds; negative if it is behind.
     pub(crate) fn offset(&self) -> Offset {
         Offset(self.ahead_millis.load(Relaxed))
     }
 
-    /// Measures how far the clocks are apart, by a round trip that begins when the server's clock shows `asked_at`. Says
-    /// why the server can't serve if it is too far for sure: by more than is allowed and the half of the round trip, in
-    /// which the answer can have been on its way.
+    /// Measures how far the clocks are apart, by a round trip that begins when the server's clock shows `asked_at`. Returns
+    /// why the server can't serve if the difference is certainly too large: larger than is allowed plus half of the round trip, in
+    /// which the answer may have been on its way.
     pub(crate) async fn measure(
         &self,
         config: &Config,
@@ -42,7 +42,7 @@ impl StoreClock {
         asked_at: Timestamp,
     ) -> Result<Option<String>, StoreError> {
         if matches!(config.database.url, Database::Sqlite(_)) {
-            // The store has no other clock than the machine's, which is the server's too.
+            // The store uses the machine's clock, which is the server's, too.
             return Ok(None);
         }
         let asked = Instant::now();
@@ -65,7 +65,7 @@ impl StoreClock {
     }
 }
 
-/// A distance between clocks, shown in seconds.
+/// A difference between clocks, shown in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Offset(i64);
 
@@ -77,8 +77,8 @@ impl fmt::Display for Offset {
     }
 }
 
-/// The farthest that a server's clock may be from the store's. Two servers are at most twice as far from each other, and
-/// so far ahead a token may be dated.
+/// Returns the largest allowed difference between a server's clock and the store's. Two servers differ at most by twice as much, and
+/// a token may be dated ahead by that much.
 pub(crate) fn farthest(config: &Config) -> Duration {
     (config.tokens.iat_leeway / 2).max(LEAST)
 }

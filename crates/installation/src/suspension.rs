@@ -1,15 +1,15 @@
-//! What keeps a server from serving though a key signs and the change log is read.
+//! The reasons that keep a server from serving although a key signs and the change log is read.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a server depends on, besides its keys and the change log.
+/// A condition that a server depends on, besides its keys and the change log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Its store is where it was opened.
+    /// Its store is in the place where it was opened.
     Store,
-    /// No newer program has changed the schema of its store so that it can't work with it.
+    /// The schema of its store was not changed by a newer program so that this one can't work with it.
     Schema,
-    /// Its master keys open what is sealed in the store.
+    /// Its master keys open the sealed keys in the store.
     MasterKey,
     /// Its clock has been set, and shows the store's time.
     Clock,
@@ -17,12 +17,12 @@ pub(crate) enum Cause {
     StoreClock,
     /// It agrees with the servers that share its store.
     Agreement,
-    /// They have heard of what they agree on. Some seconds are all that it takes.
+    /// The servers that share its store know what they agree on, which takes only some seconds.
     Notice,
 }
 
 impl Cause {
-    /// Its name in the audit trail.
+    /// Returns the condition's name in the audit trail.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
@@ -36,17 +36,17 @@ impl Cause {
     }
 }
 
-/// How many causes there are.
+/// The number of conditions.
 const CAUSES: usize = Cause::Notice as usize + 1;
 
-/// Why a server is suspended, for each cause there can be.
+/// The reasons why a server is suspended, for each condition.
 #[derive(Default)]
 pub(crate) struct Suspension {
     reasons: Mutex<[Option<Arc<str>>; CAUSES]>,
 }
 
 impl Suspension {
-    /// Notes why, or that a cause has gone, and logs it if it is new. Says whether the cause has come or gone.
+    /// Sets or clears the reason for a condition, and logs it if it is new. Returns whether the condition has begun or ceased to fail.
     pub(crate) fn set(&self, cause: Cause, reason: Option<String>) -> bool {
         let mut reasons = self.reasons();
         let known = &mut reasons[cause as usize];
@@ -65,18 +65,18 @@ impl Suspension {
         has_come_or_gone
     }
 
-    /// The first reason there is.
+    /// Returns the first reason, if there is one.
     pub(crate) fn reason(&self) -> Option<Arc<str>> {
         self.reasons().iter().flatten().next().cloned()
     }
 
-    /// Does what depends on whether the server is suspended, while that can't change.
+    /// Calls `work` with whether the server is suspended, while that can't change.
     pub(crate) fn while_known(&self, work: impl FnOnce(bool)) {
         let reasons = self.reasons();
         work(reasons.iter().any(Option::is_some));
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the reasons. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn reasons(&self) -> MutexGuard<'_, [Option<Arc<str>>; CAUSES]> {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,7 +2,7 @@
 
 use tollgate_core::SecretId;
 
-/// Why a client has not proved itself, or may not do what a refresh token allows.
+/// Why a client was not authenticated, or may not do what a refresh token allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unproved {
     /// There are no credentials, or none that can be read.
@@ -11,7 +11,7 @@ pub enum Unproved {
     /// There is no such client.
     #[error("unknown client")]
     UnknownClient,
-    /// The client never had this secret, or not for long.
+    /// The client never had this secret, or it was removed long ago.
     #[error("wrong secret")]
     WrongSecret,
     /// The secret has expired.
@@ -20,22 +20,22 @@ pub enum Unproved {
     /// The secret was revoked.
     #[error("revoked secret")]
     RevokedSecret(SecretId),
-    /// The client is disabled. The secret is its own.
+    /// The client is disabled, but the secret is right.
     #[error("disabled client")]
     DisabledClient(SecretId),
-    /// Its merchant is disabled. The secret is its own.
+    /// The client's merchant is disabled, but the secret is right.
     #[error("disabled merchant")]
     DisabledMerchant(SecretId),
-    /// All tokens of the client or of its merchant's clients were ended after the token was issued.
+    /// All tokens of the client or of its merchant's clients were ended after this one was issued.
     #[error("token of before all tokens of the client or of its merchant were ended")]
     EndedToken,
-    /// The token is for an API that is not served any more.
+    /// The token is for an API that is no longer served.
     #[error("token for an API that is not configured any more")]
     FormerAudience,
 }
 
 impl Unproved {
-    /// The secret that it is about.
+    /// Returns the secret that the reason concerns.
     pub const fn secret(self) -> Option<SecretId> {
         match self {
             Self::ExpiredSecret(id)

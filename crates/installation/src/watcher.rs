@@ -1,6 +1,6 @@
-//! Watches what a server depends on besides the change log: that its store is where it was and of a schema that it knows, that
+//! Watches what a server depends on besides the change log: that its store is in its place and of a schema that it knows, that
 //! its clock is set and shows the store's time, and that it agrees with the servers that share its store.
-//! While it is not so the server is suspended: it neither issues nor checks tokens, and says why.
+//! While one of these fails, the server is suspended: it neither issues nor checks tokens, and says why.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -13,9 +13,9 @@ use crate::installation::Installation;
 use crate::suspension::Cause;
 use crate::ticks::ticks;
 
-/// How often it looks.
+/// How often the watcher checks everything except the clocks.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How often it compares its clock with the store's.
+/// How often the watcher compares the server's clock with the store's.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
 
 /// Watches what an installation depends on.
@@ -23,17 +23,17 @@ pub struct Watcher {
     installation: Arc<Installation>,
     /// Whether the clocks were too far apart when they were last compared.
     was_too_far: AtomicBool,
-    /// Whether it has said that another configuration was agreed on.
+    /// Whether it has logged that another configuration was agreed on.
     said_replaced: AtomicBool,
 }
 
 impl Watcher {
-    /// Of an installation.
+    /// Makes the watcher of an installation.
     pub fn new(installation: Arc<Installation>) -> Self {
         Self { installation, was_too_far: AtomicBool::new(false), said_replaced: AtomicBool::new(false) }
     }
 
-    /// Does so for ever. A store that is slow to tell its time holds nothing up.
+    /// Checks for ever. A store that is slow to tell its time holds nothing up.
     pub async fn run(self) {
         let look = async {
             let mut ticks = ticks(INTERVAL);
@@ -60,7 +60,7 @@ impl Watcher {
         tokio::join!(look, compare, agree);
     }
 
-    /// Looks once.
+    /// Checks everything except the clocks once.
     pub async fn step(&self) {
         let installation = &self.installation;
         let unset = installation.now() < Timestamp::YEAR_2020;
@@ -70,20 +70,20 @@ impl Watcher {
         installation.suspend(Cause::Store, misplaced.map(|error| error.to_string()));
     }
 
-    /// Looks whether a newer program has changed the schema so that this one can't work with it. One that only adds is good.
+    /// Checks whether a newer program has changed the schema so that this one can't work with it. Additions are harmless.
     pub async fn check_schema(&self) {
         let known = match self.installation.store().schema().await {
-            // A store that can't be asked is noticed by whoever reads the change log.
+            // Reading the change log notices that the store can't be asked.
             Err(StoreError::Unavailable(_)) => return,
             asked => asked.and_then(Schema::check),
         };
         self.installation.suspend(Cause::Schema, known.err().map(|error| error.to_string()));
     }
 
-    /// Compares the server's clock with the store's. One comparison alone ends nothing: the machine may have stood still
+    /// Compares the server's clock with the store's. A single comparison decides nothing: the machine may have stood still
     /// in the middle of it.
     pub async fn compare_clocks(&self) {
-        // A store that can't be asked is noticed by whoever reads the change log.
+        // Reading the change log notices that the store can't be asked.
         let Ok(too_far) = self.installation.measure_store_clock().await else { return };
         if self.was_too_far.swap(too_far.is_some(), Relaxed) || too_far.is_none() {
             self.installation.suspend(Cause::StoreClock, too_far);
@@ -95,7 +95,7 @@ impl Watcher {
         let installation = &self.installation;
         let (membership, now) = (installation.membership(), installation.store_time());
         let tried = membership.step(installation.store(), now).await;
-        // What counts for a while only may have expired.
+        // An issuer or audience that was accepted for a limited time may have expired.
         let has_changed = *installation.verifier().keyring().accepted() != membership.accepted(now);
         if (tried || has_changed)
             && let Err(error) = installation.reload_keys().await

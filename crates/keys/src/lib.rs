@@ -1,11 +1,11 @@
-//! What only an authority holds: the master key and what it seals, the keys that sign tokens, and the hashes of secrets.
+//! The keys that only an authority holds: the master key and what it seals, the keys that sign tokens, and the hashes of secrets.
 //!
 //! A [`MasterKey`] opens what a store has sealed. A [`SigningRing`] mints tokens, which the ring that is made of the same keys verifies
-//! ([`tollgate_core::VerifyingRing`]). A [`SecretHasher`] makes of a client's secret what the store keeps of it. A [`TrailKey`] chains the
+//! ([`tollgate_core::VerifyingRing`]). A [`SecretHasher`] hashes a client's secret for the store. A [`TrailKey`] chains the
 //! records of the audit trail.
 //!
-//! Who only verifies links none of this. Nothing here does I/O, awaits or reads a clock: the time and the source of random bytes are
-//! arguments.
+//! A program that only verifies links none of this. Nothing here does I/O, awaits or reads a clock: the time and the source of
+//! random bytes are arguments.
 
 mod master;
 mod master_keys;

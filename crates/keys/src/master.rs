@@ -20,7 +20,7 @@ const ANSWERS: &str = "tollgate v1 answers";
 const TRAIL_KEY: &str = "tollgate v1 trail key";
 const CONSOLE: &str = "tollgate v1 console";
 
-/// 256 random bits from which every key of an installation is derived or by which it is sealed.
+/// A master key: 256 random bits from which the keys of an installation are derived or by which they are sealed.
 ///
 /// Its text form is 64 hexadecimal digits (`openssl rand -hex 32` makes one).
 pub struct MasterKey(Zeroizing<[u8; 32]>);
@@ -31,7 +31,7 @@ pub enum MasterKeyError {
     /// The text has another form.
     #[error("a master key is 64 hexadecimal digits; `openssl rand -hex 32` makes one")]
     Form,
-    /// Its bytes are all the same, repeat, or count: nobody drew them at random.
+    /// Its bytes are all the same, repeat, or count: they were not drawn at random.
     #[error(
         "this master key was not drawn at random, as its bytes are all zero, repeat or count; \
          `openssl rand -hex 32` makes one"
@@ -63,17 +63,17 @@ impl MasterKey {
         text
     }
 
-    /// A value by which a store tells whether it is opened with the right master key. It reveals nothing of the key.
+    /// Returns a value by which a store tells whether it is opened with the right master key. It reveals nothing about the key.
     pub fn check_value(&self) -> [u8; 32] {
         *self.derived("tollgate v1 check value")
     }
 
-    /// The hasher of client secrets, in an installation that was only ever sealed with this key.
+    /// Returns the hasher of client secrets, for an installation that was only ever sealed with this key.
     pub fn secret_hasher(&self) -> SecretHasher {
         self.secrets_key().hasher()
     }
 
-    /// The key of that hasher.
+    /// Returns the key of the hasher for client secrets.
     pub fn secrets_key(&self) -> SecretsKey {
         SecretsKey(self.derived("tollgate v1 client secrets"))
     }
@@ -88,7 +88,7 @@ impl MasterKey {
         self.unseal_key(SECRETS_KEY, sealed).map(SecretsKey)
     }
 
-    /// The key of the audit trail, in an installation that was only ever sealed with this key.
+    /// Returns the key of the audit trail, for an installation that was only ever sealed with this key.
     pub fn trail_key(&self) -> TrailKey {
         TrailKey(self.derived("tollgate v1 audit trail"))
     }
@@ -109,7 +109,7 @@ impl MasterKey {
     }
 
     /// Seals the material of a signing key by XChaCha20-Poly1305. It opens only under the same id and algorithm, so neither
-    /// rows nor what they say can be exchanged.
+    /// rows nor their columns can be exchanged.
     pub fn seal(
         &self,
         id: KeyId,
@@ -130,7 +130,7 @@ impl MasterKey {
         unseal(&self.aead(SIGNING_KEYS), &identity(id, algorithm), sealed)
     }
 
-    /// Seals an answer that shows a secret, for as long as a repeated request may ask for it. It opens only for the request
+    /// Seals an answer that contains a secret, for as long as the request may be repeated. It opens only for the request
     /// that `identity` names.
     pub fn seal_answer(&self, identity: &[u8], body: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
         seal(&self.aead(ANSWERS), identity, body, rng)
@@ -141,8 +141,8 @@ impl MasterKey {
         unseal(&self.aead(ANSWERS), identity, sealed)
     }
 
-    /// Seals what the console gives to browsers and has come back: a link to sign in by, a session. It opens only as what it was
-    /// sealed as.
+    /// Seals data that the console gives to browsers and gets back: a link to sign in by, a session. It opens only for the purpose
+    /// `what`.
     pub fn seal_console(&self, what: &str, content: &[u8], rng: &mut impl CryptoRng) -> Vec<u8> {
         seal(&self.aead(CONSOLE), what.as_bytes(), content, rng)
     }
@@ -165,7 +165,7 @@ impl MasterKey {
     }
 }
 
-/// What tells a sealed key from others. That of HS256, the first algorithm there was, is its id alone.
+/// Returns the bytes that bind sealed material to a key. For HS256, the first algorithm, they are only the key's id.
 fn identity(id: KeyId, algorithm: Algorithm) -> Vec<u8> {
     let name = if algorithm.is_asymmetric() { algorithm.as_str() } else { "" };
     [id.as_bytes(), name.as_bytes()].concat()
@@ -187,11 +187,11 @@ fn unseal(aead: &XChaCha20Poly1305, aad: &[u8], sealed: &[u8]) -> Result<Zeroizi
         .map_err(|_| UnsealError)
 }
 
-/// The key that secrets are hashed with.
+/// The key with which secrets are hashed.
 pub struct SecretsKey(Zeroizing<[u8; 32]>);
 
 impl SecretsKey {
-    /// The hasher with this key.
+    /// Returns the hasher with this key.
     pub fn hasher(&self) -> SecretHasher {
         SecretHasher::new(&self.0)
     }
@@ -214,7 +214,7 @@ impl FromStr for MasterKey {
     }
 }
 
-/// Whether 32 bytes may have been drawn at random: fewer than one in 2^100 such keys is refused.
+/// Says whether 32 bytes may have been drawn at random: fewer than one in 2^100 random keys is refused.
 fn is_random(key: &[u8; 32]) -> bool {
     let repeats = |length: usize| key.chunks(length).all(|part| part == &key[..length]);
     let steps_alike = key.windows(2).all(|pair| pair[1].wrapping_sub(pair[0]) == key[1].wrapping_sub(key[0]));

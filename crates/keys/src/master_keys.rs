@@ -6,16 +6,16 @@ use zeroize::Zeroizing;
 use crate::TrailKey;
 use crate::master::{MasterKey, SecretsKey, UnsealError};
 
-/// The master keys of an installation, one at least. The first is to seal, and all open.
+/// The master keys of an installation, at least one. New data is sealed with the first, and all can open.
 pub struct MasterKeys(Vec<MasterKey>);
 
 impl MasterKeys {
-    /// Takes the keys in their order; `None` if there is none.
+    /// Makes the list from keys in their order; `None` if there is none.
     pub fn new(keys: Vec<MasterKey>) -> Option<Self> {
         (!keys.is_empty()).then_some(Self(keys))
     }
 
-    /// The key that `store rekey` seals everything with.
+    /// Returns the key that `store rekey` seals everything with.
     pub fn first(&self) -> &MasterKey {
         &self.0[0]
     }
@@ -25,12 +25,12 @@ impl MasterKeys {
         self.0.iter().map(MasterKey::check_value).eq(others.0.iter().map(MasterKey::check_value))
     }
 
-    /// The key of this check value, which an installation is sealed with.
+    /// Returns the key with this check value, which an installation is sealed with.
     pub fn with_check(&self, check: &[u8]) -> Option<&MasterKey> {
         self.0.iter().find(|key| key.check_value() == check)
     }
 
-    /// Opens the material of a signing key with whichever key has sealed it.
+    /// Opens the material of a signing key with the key that has sealed it.
     pub fn unseal(
         &self,
         id: KeyId,
@@ -40,22 +40,22 @@ impl MasterKeys {
         self.0.iter().find_map(|key| key.unseal(id, algorithm, sealed).ok()).ok_or(UnsealError)
     }
 
-    /// Opens an answer, likewise.
+    /// Opens an answer with the key that has sealed it.
     pub fn unseal_answer(&self, identity: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         self.0.iter().find_map(|key| key.unseal_answer(identity, sealed).ok()).ok_or(UnsealError)
     }
 
-    /// Opens what the console has given to a browser, likewise.
+    /// Opens data of the console, which a browser has kept, with the key that has sealed it.
     pub fn unseal_console(&self, what: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
         self.0.iter().find_map(|key| key.unseal_console(what, sealed).ok()).ok_or(UnsealError)
     }
 
-    /// Opens the key that secrets are hashed with, likewise.
+    /// Opens the key that secrets are hashed with, with the key that has sealed it.
     pub fn unseal_secrets_key(&self, sealed: &[u8]) -> Result<SecretsKey, UnsealError> {
         self.0.iter().find_map(|key| key.unseal_secrets_key(sealed).ok()).ok_or(UnsealError)
     }
 
-    /// Opens the key of the audit trail, likewise.
+    /// Opens the key of the audit trail with the key that has sealed it.
     pub fn unseal_trail_key(&self, sealed: &[u8]) -> Result<TrailKey, UnsealError> {
         self.0.iter().find_map(|key| key.unseal_trail_key(sealed).ok()).ok_or(UnsealError)
     }

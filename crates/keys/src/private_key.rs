@@ -1,4 +1,4 @@
-//! The keys of the asymmetric algorithms that sign.
+//! The private keys of the asymmetric algorithms.
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
@@ -26,19 +26,19 @@ enum Pair {
 /// The length of an RSA key's modulus. A longer one makes slower signatures and longer tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RsaBits {
-    /// 2048 bits.
+    /// A modulus of 2048 bits.
     Bits2048,
-    /// 3072 bits.
+    /// A modulus of 3072 bits.
     Bits3072,
 }
 
-/// Why a private key can't be made or read. No part of the key is in it.
+/// Why a private key can't be made or read. It contains no part of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PrivateKeyError {
     /// The algorithm has no private key.
     #[error("HS256 has no private key")]
     Symmetric,
-    /// The bytes are no PKCS #8 document of such a key.
+    /// The bytes are not a PKCS #8 document with such a key.
     #[error("not a private key of its algorithm")]
     Invalid,
     /// The system gave no random bytes.
@@ -100,12 +100,12 @@ impl PrivateKey {
         document.map(Zeroizing::new).map_err(|_| PrivateKeyError::Invalid)
     }
 
-    /// The key that verifies what this one signs.
+    /// Returns the key that verifies what this one signs.
     pub fn public_key(&self) -> &PublicKey {
         &self.public
     }
 
-    /// Writes the signature of `message` into a buffer of its length. Says whether it could: not if the system gave no
+    /// Writes the signature of `message` into a buffer of its length. Returns `false` if the system gave no
     /// random bytes.
     #[must_use]
     pub(crate) fn sign(&self, message: &[u8], signature: &mut [u8]) -> bool {
@@ -127,10 +127,10 @@ impl PrivateKey {
 }
 
 impl RsaBits {
-    /// Every length.
+    /// Every length, the shortest first.
     pub const ALL: [Self; 2] = [Self::Bits2048, Self::Bits3072];
 
-    /// The number of bits.
+    /// Returns the number of bits.
     pub const fn bits(self) -> u16 {
         match self {
             Self::Bits2048 => 2048,

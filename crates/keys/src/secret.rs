@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use crate::{ForeignHash, SlowHash};
 
-/// 43 base62 digits hold 256 bits.
+/// The number of random digits: 43 base62 digits hold 256 bits.
 const DIGITS: usize = 43;
-/// 6 base62 digits hold the CRC-32 of what stands before them.
+/// The number of check digits: 6 base62 digits hold the CRC-32 of the text before them.
 const CHECK_DIGITS: usize = 6;
 const PREFIX_LEN: usize = "tg_live_".len();
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -21,7 +21,7 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// A client secret: `tg_live_` or `tg_test_`, 43 random base62 digits, and their CRC-32 in 6 more.
 ///
 /// The prefix and the checksum are for secret scanners (`tg_(live|test)_[0-9A-Za-z]{49}`), which recognise a leaked
-/// one without asking anybody. It can't be printed by accident, and is wiped from memory when dropped.
+/// secret without asking a server. It can't be printed by accident, and is wiped from memory when dropped.
 pub struct ClientSecret(Zeroizing<String>);
 
 /// The error for a text that is not a client secret.
@@ -39,7 +39,7 @@ impl ClientSecret {
         });
         let mut drawn = 0;
         while drawn < DIGITS {
-            // The greatest multiple of 62 below 256: a byte past it would favour the first digits.
+            // The greatest multiple of 62 that a byte can hold: bytes from there on would favour the first digits.
             let mut byte = [0];
             rng.fill_bytes(&mut byte);
             if byte[0] < 248 {
@@ -52,7 +52,7 @@ impl ClientSecret {
         Self(text)
     }
 
-    /// Reads a secret, and refuses one whose checksum is wrong: for tools that can tell a person of a typing error.
+    /// Parses a secret, and refuses one whose checksum is wrong: for tools that can tell a person about a typing error.
     /// A server must not tell, and hashes whatever it is given.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let bytes = text.as_bytes();
@@ -81,17 +81,17 @@ fn check_digits(text: &[u8]) -> [u8; CHECK_DIGITS] {
     digits
 }
 
-/// A secret that a client has been given elsewhere: any visible ASCII text (RFC 6749 appendix A.2) that is long enough. It is wiped
+/// A secret that a client already uses elsewhere: any visible ASCII text (RFC 6749 appendix A.2) that is long enough. It is wiped
 /// from memory when dropped.
 pub struct GivenSecret(Zeroizing<String>);
 
-/// The error for a text that no secret may be.
+/// The error for a text that can't be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must have 16 to 512 characters, all of them visible ASCII or spaces")]
 pub struct GivenSecretError;
 
 impl GivenSecret {
-    /// Borrows it. The name is long so that its uses are found.
+    /// Borrows the secret. The name is long so that its uses are found.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
@@ -110,12 +110,12 @@ impl FromStr for GivenSecret {
 /// The keyed hash of a client's secret, as a store keeps it.
 ///
 /// Secrets have 256 bits, so a fast hash is as strong as a slow one; the key makes a stolen store useless
-/// without the master key. One that was imported is hashed by a slow function first, until it is used.
+/// without the master key. An imported secret is hashed by a slow function first, until it is used.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretHash([u8; 32]);
 
 impl SecretHash {
-    /// Takes the 32 bytes that a store keeps.
+    /// Makes the hash from the 32 bytes that a store keeps.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -157,11 +157,11 @@ impl SecretHasher {
         SecretHash(mac.finalize().into_bytes().into())
     }
 
-    /// Hashes what a slow function gives for a secret of `client`. With it go the function, its cost and its salt, so that they can't be
-    /// exchanged in a row.
+    /// Hashes the result of a slow function for a secret of `client`. The function, its cost and its salt are hashed with it, so
+    /// that they can't be exchanged in a row.
     ///
-    /// The key is another one: whoever has the digest, from the authority that the secret was imported from, must not pass with it as if
-    /// it were the secret.
+    /// The key is another one: somebody who knows the digest, from the authority that the secret was imported from, must not be able
+    /// to use it as the secret.
     pub fn hash_slow(&self, client: ClientId, function: &SlowHash, digest: &[u8]) -> SecretHash {
         let mut key = self.0.clone();
         key.update(b"tollgate v1 imported secrets");
@@ -175,7 +175,7 @@ impl SecretHasher {
         SecretHash(mac.finalize().into_bytes().into())
     }
 
-    /// Hashes a secret of `client` that is known by its slow hash alone.
+    /// Hashes a secret of `client` of which only the slow hash is known.
     pub fn hash_foreign(&self, client: ClientId, foreign: &ForeignHash) -> SecretHash {
         self.hash_slow(client, &foreign.function, foreign.digest())
     }

@@ -1,4 +1,4 @@
-//! A key that signs.
+//! A key that signs tokens.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ enum Private {
 }
 
 impl SigningKey {
-    /// Derives a key of [`Algorithm::Hs256`] from 256 bits of key material. Tokens of each kind get a key of their own.
+    /// Derives a key of [`Algorithm::Hs256`] from 256 bits of key material. Each kind of token gets its own key.
     pub fn derive(
         id: KeyId,
         material: &[u8; 32],
@@ -43,7 +43,7 @@ impl SigningKey {
         }
     }
 
-    /// Makes a key of an asymmetric algorithm. It signs access tokens alone.
+    /// Makes a key of an asymmetric algorithm. It only signs access tokens.
     pub fn asymmetric(
         id: KeyId,
         key: PrivateKey,
@@ -57,7 +57,7 @@ impl SigningKey {
         }
     }
 
-    /// The algorithm that it signs with.
+    /// Returns the algorithm that it signs with.
     pub fn algorithm(&self) -> Algorithm {
         match &self.private {
             Private::Hs256(_) => Algorithm::Hs256,
@@ -65,7 +65,7 @@ impl SigningKey {
         }
     }
 
-    /// The key that verifies what this one signs.
+    /// Returns the key that verifies what this one signs.
     ///
     /// For [`Algorithm::Hs256`] both are the same secret, so it must not leave the authority either.
     pub fn verifying_key(&self) -> VerifyingKey {
@@ -82,12 +82,12 @@ impl SigningKey {
         }
     }
 
-    /// The first segment of the tokens that it signs, and the dot behind it.
+    /// Returns the first segment of the tokens that it signs, and the dot after it.
     pub(crate) fn header(&self) -> &[u8] {
         &self.header
     }
 
-    /// The number of characters of its signatures.
+    /// Returns the number of characters of its signatures.
     pub(crate) fn signature_len(&self) -> usize {
         match &self.private {
             Private::Hs256(_) => HmacKey::SIGNATURE,
@@ -95,7 +95,7 @@ impl SigningKey {
         }
     }
 
-    /// Writes the signature of a token's first two segments, in base64url, into a buffer of its length. Says whether it
+    /// Writes the signature of a token's first two segments, in base64url, into a buffer of its length. Returns whether it
     /// could.
     #[must_use]
     pub(crate) fn sign(&self, kind: TokenKind, signed: &[u8], signature: &mut [u8]) -> bool {

@@ -7,25 +7,25 @@ use crate::signing_key::SigningKey;
 /// The keys that an authority signs tokens with, each in its time.
 #[derive(Clone)]
 pub struct SigningRing {
-    /// Latest activation first.
+    /// The keys, the one with the latest activation first.
     keys: Vec<SigningKey>,
 }
 
-/// The phase of a key's life. A key signs in one phase only, and verifies in all but the last.
+/// The phase of a signing key. A key signs in one phase only, and verifies in all but the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Every server knows the key before it signs.
+    /// The key doesn't sign yet, so that every server knows it before it does.
     Next,
     /// The key signs.
     Active,
-    /// The key signs no more. The phase lasts longer than the longest token that the key has signed.
+    /// The key no longer signs. The phase lasts longer than the longest token that the key has signed.
     VerifyOnly,
     /// Tokens of the key are refused.
     Retired,
 }
 
 impl Phase {
-    /// The name that `tollgate key list` shows.
+    /// Returns the name that `tollgate key list` shows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Next => "next",
@@ -46,7 +46,7 @@ impl SigningRing {
         Self { keys }
     }
 
-    /// The phase of the key `id` at `now`; `None` if it is not on the ring.
+    /// Returns the phase of the key `id` at `now`; `None` if it is not on the ring.
     pub fn phase(&self, id: KeyId, now: Timestamp) -> Option<Phase> {
         let signing = self.keys.iter().find(|key| key.schedule.id == id)?;
         let key = signing.schedule;
@@ -66,12 +66,12 @@ impl SigningRing {
         self.active(algorithm, now).is_some()
     }
 
-    /// Since when the key of this algorithm has signed that signs at `now`; on a clock that is behind, a time to come.
+    /// Returns since when the key of this algorithm that signs at `now` has signed; if the clock is behind, a future time.
     pub fn signs_since(&self, algorithm: Algorithm, now: Timestamp) -> Option<Timestamp> {
         self.active(algorithm, now).map(|key| key.schedule.activates_at)
     }
 
-    /// The key of an algorithm that signs at `now`: the one activated last. On a clock that is behind, the one activated
+    /// Returns the key of an algorithm that signs at `now`: the one activated last. If the clock is behind, the one activated
     /// first.
     fn active(&self, algorithm: Algorithm, now: Timestamp) -> Option<&SigningKey> {
         let in_force = move |key: &&SigningKey| key.schedule.retires_at > now && key.algorithm() == algorithm;
@@ -81,7 +81,7 @@ impl SigningRing {
 
     /// Appends a token to `out`, signed by the key of `algorithm` that is active at `now`. On an error nothing is appended.
     ///
-    /// A refresh token is read by the authority alone, and always signed with [`Algorithm::Hs256`]. With that algorithm
+    /// A refresh token is only read by the authority, and always signed with [`Algorithm::Hs256`]. With that algorithm
     /// nothing is allocated if `out` has room for the token and its claims, about 1,000 bytes.
     pub fn mint(
         &self,
@@ -106,7 +106,7 @@ impl SigningRing {
             out.truncate(start);
             return Err(MintError::TooLong);
         }
-        // The token is made behind its claims and then moved over them. Zeros behind the claims change none of the
+        // The token is made after its claims and then moved over them. Zeros after the claims change none of the
         // characters that are kept, and let all of these be encoded in whole vectors.
         let padded = base64url::in_vectors(claims_end - start);
         out.resize(start + padded, 0);
@@ -135,7 +135,7 @@ pub enum MintError {
     /// The system gave no random bytes, which a signature needs.
     #[error("the system gave no random bytes")]
     NoRandomBytes,
-    /// The token would be longer than [`MAX_TOKEN`] bytes, and no verifier would look at it.
+    /// The token would be longer than [`MAX_TOKEN`] bytes, so that no verifier would accept it.
     #[error("the token would be longer than 4 KiB")]
     TooLong,
 }

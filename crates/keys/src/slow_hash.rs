@@ -1,4 +1,4 @@
-//! The slow hashes by which other authorities keep secrets, as they write them.
+//! The slow hashes by which other authorities keep secrets, in their text forms.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -9,19 +9,19 @@ use base64::alphabet::BCRYPT;
 use base64::engine::general_purpose::{NO_PAD, STANDARD_NO_PAD};
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 
-/// The cost of bcrypt, a power of two: 14 takes about a second.
+/// The accepted costs of bcrypt, as powers of two: 14 takes about a second.
 const COSTS: RangeInclusive<u32> = 4..=14;
-/// The iterations of PBKDF2: a million take about a second.
+/// The accepted iterations of PBKDF2: a million take about a second.
 const ITERATIONS: RangeInclusive<u32> = 1_000..=1_000_000;
-/// The length of a salt of PBKDF2, in bytes.
+/// The accepted lengths of a salt of PBKDF2, in bytes.
 const SALTS: RangeInclusive<usize> = 8..=64;
-/// The length of a digest of PBKDF2, in bytes.
+/// The accepted lengths of a digest of PBKDF2, in bytes.
 const DIGESTS: RangeInclusive<usize> = 16..=64;
 
-/// The last character of a salt has bits that nobody reads, and not everybody writes zeros there.
+/// A lenient reader: the last character of a salt has unused bits, and not every program writes zeros there.
 const LENIENT: GeneralPurposeConfig = NO_PAD.with_decode_allow_trailing_bits(true);
 const OF_BCRYPT: GeneralPurpose = GeneralPurpose::new(&BCRYPT, LENIENT);
-/// How long the salt and the digest of bcrypt are, in characters.
+/// The lengths of the salt and of the digest of bcrypt, in characters.
 const SALT_CHARS: usize = 22;
 const DIGEST_CHARS: usize = 31;
 
@@ -34,18 +34,18 @@ pub enum SlowHash {
     Bcrypt {
         /// The logarithm of the number of rounds.
         cost: u32,
-        /// The salt.
+        /// The salt, as raw bytes.
         salt: [u8; 16],
     },
     /// PBKDF2 (RFC 8018 §5.2) with HMAC.
     Pbkdf2 {
-        /// The hash function.
+        /// The hash function that HMAC uses.
         digest: Sha2,
         /// The number of iterations.
         iterations: u32,
         /// The length of the digest, in bytes.
         length: usize,
-        /// The salt.
+        /// The salt, as raw bytes.
         salt: Vec<u8>,
     },
 }
@@ -53,38 +53,38 @@ pub enum SlowHash {
 /// A hash function of PBKDF2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sha2 {
-    /// SHA-256.
+    /// The function SHA-256.
     Sha256,
-    /// SHA-512.
+    /// The function SHA-512.
     Sha512,
 }
 
 /// A slow hash of a secret, as another authority keeps it.
 pub struct ForeignHash {
-    /// How it is computed.
+    /// The function, its cost and its salt.
     pub function: SlowHash,
     digest: Vec<u8>,
 }
 
-/// The error for a text that is no slow hash, or one that is not taken.
+/// Why a text is not a slow hash that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SlowHashError {
-    /// It is of another kind.
+    /// It is of an unknown kind.
     #[error("must be a hash by bcrypt ($2a$, $2b$, $2y$) or by PBKDF2 ($pbkdf2-sha256$, $pbkdf2-sha512$)")]
     Kind,
     /// It is cut short, or mistyped.
     #[error("must be a whole hash, as {0}")]
     Form(&'static str),
-    /// It has a part that is beyond its bounds.
+    /// A part of it is outside its bounds.
     #[error("must have {what} of {from} to {to}, not {found}")]
     Bounds {
-        /// Which part.
+        /// The name of the part.
         what: &'static str,
-        /// The least.
+        /// The least accepted value.
         from: usize,
-        /// The most.
+        /// The greatest accepted value.
         to: usize,
-        /// What it has.
+        /// The value that it has.
         found: usize,
     },
 }
@@ -93,7 +93,7 @@ const BCRYPT_FORM: SlowHashError = SlowHashError::Form("$2b$12$ and 53 character
 const PBKDF2_FORM: SlowHashError = SlowHashError::Form("$pbkdf2-sha256$i=25000,l=32$SALT$DIGEST, in base64");
 
 impl SlowHash {
-    /// Its name for people.
+    /// Returns the name of the function for people.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Bcrypt { .. } => "bcrypt",
@@ -102,7 +102,7 @@ impl SlowHash {
         }
     }
 
-    /// Reads bcrypt behind its prefix. Returns what follows the salt, too.
+    /// Reads bcrypt after its prefix. Also returns what follows the salt.
     fn bcrypt(text: &str) -> Result<(Self, &str), SlowHashError> {
         let (cost, rest) = text.split_once('$').ok_or(BCRYPT_FORM)?;
         let (salt, digest) = rest.split_at_checked(SALT_CHARS).ok_or(BCRYPT_FORM)?;
@@ -112,7 +112,7 @@ impl SlowHash {
         Ok((Self::Bcrypt { cost, salt }, digest))
     }
 
-    /// Reads PBKDF2 behind its prefix. Returns what follows the salt, too.
+    /// Reads PBKDF2 after its prefix. Also returns what follows the salt.
     fn pbkdf2(digest: Sha2, text: &str) -> Result<(Self, Option<&str>), SlowHashError> {
         let (cost, rest) = text.split_once('$').ok_or(PBKDF2_FORM)?;
         let (salt, after) = match rest.split_once('$') {
@@ -130,7 +130,7 @@ impl SlowHash {
     }
 }
 
-/// Reads a number without a sign. One of more digits than any bound has is the greatest there is.
+/// Reads a number without a sign. A number with too many digits is read as the greatest number.
 fn number(text: &str) -> Option<u32> {
     let is_number = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u32::MAX))
@@ -145,7 +145,7 @@ fn bounded(what: &'static str, bounds: &RangeInclusive<usize>, found: usize) -> 
     if bounds.contains(&found) { Ok(()) } else { Err(SlowHashError::Bounds { what, from, to, found }) }
 }
 
-/// Tells the functions apart by their prefix, and returns what follows it.
+/// The function that a prefix names, with the text after the prefix.
 enum Behind<'a> {
     Bcrypt(&'a str),
     Pbkdf2(Sha2, &'a str),
@@ -190,7 +190,7 @@ impl fmt::Display for SlowHash {
 }
 
 impl ForeignHash {
-    /// Shows it as the other authority writes it. The name is long so that its uses are found.
+    /// Returns it as the other authority writes it. The name is long so that its uses are found.
     pub fn expose_text(&self) -> String {
         let Self { function, digest } = self;
         match function {
@@ -199,7 +199,7 @@ impl ForeignHash {
         }
     }
 
-    /// Borrows what the function gives for the right secret.
+    /// Borrows the function's result for the right secret.
     pub fn digest(&self) -> &[u8] {
         &self.digest
     }
@@ -226,7 +226,7 @@ impl FromStr for ForeignHash {
     }
 }
 
-/// What it is made of stays unsaid: it would let somebody try secrets.
+/// Hides the content, which would let somebody try secrets.
 impl fmt::Debug for ForeignHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ForeignHash({})", self.function.name())

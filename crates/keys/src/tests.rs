@@ -1,4 +1,4 @@
-//! The two rings: what one mints, the other verifies.
+//! Tests of the two rings: the tokens that one mints, the other verifies.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ fn signing(keys: &[SigningKey]) -> SigningRing {
     SigningRing::new(&policy().issuer, keys.to_vec())
 }
 
-/// One key on a ring of each sort.
+/// Makes one key and puts it on a ring of each kind.
 fn both() -> (VerifyingRing, SigningRing) {
     let keys = [key(1, 0, None)];
     (ring(&keys), signing(&keys))

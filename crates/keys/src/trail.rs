@@ -1,28 +1,28 @@
-//! The key of the audit trail, and the chain that it makes of the records.
+//! The key of the audit trail, and the chain of records that it makes.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tollgate_core::constant_time;
 use zeroize::Zeroizing;
 
-/// What every link of a chain begins with, so that the key authenticates nothing else.
+/// The beginning of every link's input, so that the key authenticates nothing else.
 const LABEL: &[u8] = b"tollgate v1 audit record";
 
-/// The key that records of the audit trail are chained with. Whoever has the database, and not this key, can neither change
+/// The key that records of the audit trail are chained with. Somebody who has the database, but not this key, can neither change
 /// the trail nor add to it unnoticed.
 pub struct TrailKey(pub(crate) Zeroizing<[u8; 32]>);
 
-/// A place in the audit trail: a record's number, and the link that it is chained by.
+/// A position in the audit trail: a record's number, and the hash that it is chained by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Link {
-    /// The record's number. The first has 1; before it is 0.
+    /// The record's number. The first record has 1; the position before it is 0.
     pub seq: u64,
-    /// HMAC-SHA-256 of the link before, the number and the content of the record; zeros before the first.
+    /// HMAC-SHA-256 of the link before, the number and the content of the record; zeros before the first record.
     pub mac: [u8; 32],
 }
 
 impl Link {
-    /// The place before the first record.
+    /// The position before the first record.
     pub const START: Self = Self { seq: 0, mac: [0; 32] };
 
     /// Says whether it is the same as another one, in constant time.
@@ -32,8 +32,8 @@ impl Link {
 }
 
 impl TrailKey {
-    /// Chains a record to the link before it. Each field is written with its length, so that no two contents are written alike;
-    /// one that is absent differs from one that is empty.
+    /// Chains a record to the link before it. Each field is hashed with its length, so that different contents are never hashed alike;
+    /// an absent field differs from an empty one.
     pub fn chain<'a>(&self, before: Link, content: impl IntoIterator<Item = Option<&'a [u8]>>) -> Link {
         let seq = before.seq.saturating_add(1);
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_ref()).expect("HMAC takes keys of any length");

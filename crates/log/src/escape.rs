@@ -1,11 +1,11 @@
-//! Escaping: whatever a value holds, it stays one value on one line.
+//! Escaping: whatever a value contains, it stays one value on one line.
 
 use std::io::Write;
 
 /// Appends text as the inside of a JSON string.
 ///
-/// Beyond what JSON asks for, it escapes what could act on a terminal or on the eye: DEL, the C1 controls (U+009B opens
-/// an ANSI sequence), line separators and the marks that reorder text.
+/// Beyond what JSON requires, it escapes characters that could act on a terminal or mislead the reader: DEL, the C1 controls (U+009B
+/// begins an ANSI sequence), line separators and the marks that reorder text.
 pub(crate) fn escape(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     if is_plain_ascii(bytes) {
@@ -33,7 +33,7 @@ fn escape_odd(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&bytes[plain_from..]);
 }
 
-/// Tells whether text has to be quoted to be one value in a line of text.
+/// Says whether text has to be quoted to be one value in a line of text.
 pub(crate) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
     let bytes = text.as_bytes();
     let separates = |byte: u8| u8::from(byte == b'=') | u8::from(byte == b' ' && spaces_too);
@@ -44,14 +44,14 @@ pub(crate) fn needs_quotes(text: &str, spaces_too: bool) -> bool {
         || (0..bytes.len()).any(|at| escaped_length(&bytes[at..]) > 0)
 }
 
-/// Tells that there is nothing to escape, as in nearly every value.
+/// Says whether nothing has to be escaped, as in nearly every value.
 fn is_plain_ascii(bytes: &[u8]) -> bool {
     none(bytes, odd_bit)
 }
 
-/// Tells that `is_odd` is 0 of every byte; a vector at a time, because this is where a line spends its time.
+/// Says whether `is_odd` returns 0 for every byte; a vector at a time, because most of a line's time is spent here.
 fn none(bytes: &[u8], is_odd: impl Fn(u8) -> u8) -> bool {
-    // What is no whole chunk is within the last one.
+    // The rest, less than a whole chunk, is within the last 16 bytes.
     if let Some(last) = bytes.last_chunk::<16>() {
         let mut odd = [0; 16];
         for chunk in bytes.as_chunks().0 {
@@ -69,14 +69,14 @@ fn none(bytes: &[u8], is_odd: impl Fn(u8) -> u8) -> bool {
     }
 }
 
-/// Looks at all of them, whatever it finds: without a way out in between, the compiler makes vectors of it.
+/// Examines all bytes, whatever it finds: without an early exit, the compiler vectorizes it.
 fn mark<const N: usize>(odd: &mut [u8; N], bytes: &[u8; N], is_odd: impl Fn(u8) -> u8) {
     for (odd, byte) in odd.iter_mut().zip(bytes) {
         *odd |= is_odd(*byte);
     }
 }
 
-/// 1 for a byte that is not printable ASCII, a quote or a backslash.
+/// Returns 1 for a byte that is not printable ASCII, a quote or a backslash.
 const fn odd_bit(byte: u8) -> u8 {
     (byte.wrapping_sub(b' ') >= 0x7f - b' ') as u8 | (byte == b'"') as u8 | (byte == b'\\') as u8
 }
@@ -85,7 +85,7 @@ const fn odd_bit(byte: u8) -> u8 {
 enum Class {
     Plain,
     Escaped,
-    /// Begins a character that may be one of the hidden ones.
+    /// A byte that begins a character which may be a hidden one.
     Lead,
 }
 
@@ -104,13 +104,13 @@ const CLASS: [Class; 256] = {
     class
 };
 
-/// The length of the character in front if it is to be escaped, otherwise 0.
+/// Returns the length of the first character if it must be escaped, otherwise 0.
 fn escaped_length(bytes: &[u8]) -> usize {
     match (CLASS[usize::from(bytes[0])], bytes) {
         (Class::Escaped, _) => 1,
-        // U+0080 to U+009F: the C1 controls.
+        // The C1 controls, U+0080 to U+009F.
         (Class::Lead, [0xc2, 0x80..=0x9f, ..]) => 2,
-        // U+200E and F, U+2028 to E, U+2066 to 9: separators of lines, marks of direction.
+        // U+200E to U+200F, U+2028 to U+202E, U+2066 to U+2069: line separators and marks of direction.
         (Class::Lead, [0xe2, 0x80, 0x8e..=0x8f | 0xa8..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..]) => 3,
         _ => 0,
     }

@@ -1,6 +1,6 @@
 //! The form of an event's line, for `tracing-subscriber` to write.
 //!
-//! Events are rare beside requests, so this may allocate.
+//! Events are rare compared with requests, so this may allocate.
 
 use std::{fmt, io::Write as _, time::SystemTime};
 
@@ -24,7 +24,7 @@ use tracing_subscriber::{
 
 use crate::escape::{escape, needs_quotes};
 
-/// The field in which `tracing` hands over an event's message.
+/// The field in which `tracing` passes an event's message.
 const MESSAGE: &str = "message";
 
 /// Writes an event, with the fields of its spans, as one line.
@@ -55,7 +55,7 @@ where
     }
 }
 
-/// The fields of a line, in their order. Of two with the same name the first stays.
+/// The fields of a line, in their order. If two have the same name, the first one stays.
 #[derive(Default)]
 pub(crate) struct Fields(Map<String, Value>);
 
@@ -71,7 +71,7 @@ impl Fields {
         self.0.entry(name).or_insert_with(|| value.into());
     }
 
-    /// Adds the fields of a span as [`JsonFields`] keeps them.
+    /// Adds the fields of a span in the form of [`JsonFields`].
     fn add_json(&mut self, fields: &str) {
         for (name, value) in serde_json::from_str::<Map<String, Value>>(fields).into_iter().flatten() {
             self.add(&name, value);
@@ -110,7 +110,7 @@ impl Fields {
         for (name, value) in &self.0 {
             match name.as_str() {
                 MESSAGE => object.serialize_entry("msg", value)?,
-                // A field must not pass for one of the line's own.
+                // A field must not pass for one of the line's own fields.
                 "ts" | "level" | "target" | "msg" => object.serialize_entry(&format!("{name}_"), value)?,
                 name => object.serialize_entry(name, value)?,
             }
@@ -123,7 +123,7 @@ impl Fields {
         escape(&mut line, target);
         line.push(b':');
         for (index, (name, value)) in self.0.iter().enumerate() {
-            // The message leads a line of text, where its spaces are no separators.
+            // The message comes first in a line of text, and its spaces separate nothing.
             let leads = index == 0 && name == MESSAGE;
             line.push(b' ');
             if !leads {
@@ -154,7 +154,7 @@ fn push_text(line: &mut Vec<u8>, text: &str, spaces_separate: bool) {
     }
 }
 
-/// Compact JSON in which also the characters are escaped that act on a terminal or on the eye.
+/// A formatter of compact JSON that also escapes characters which act on a terminal or mislead the reader.
 struct Escaping;
 
 impl Formatter for Escaping {
@@ -186,7 +186,7 @@ impl Visit for Fields {
         self.add(field.name(), value);
     }
 
-    /// JSON has no infinity and no NaN; they are text.
+    /// Records infinity and NaN as text, since JSON has neither.
     fn record_f64(&mut self, field: &Field, value: f64) {
         if value.is_finite() {
             self.add(field.name(), value);
@@ -195,10 +195,10 @@ impl Visit for Fields {
         }
     }
 
-    /// Takes everything else as text, numbers of 128 bits as well: they lose digits in most readers of JSON.
+    /// Records everything else as text, including numbers of 128 bits: most readers of JSON lose some of their digits.
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
-        // A `Debug` that fails has written what it could; the line goes on.
+        // If a `Debug` fails, what it has written so far is kept, and the line goes on.
         let _ = fmt::write(&mut text, format_args!("{value:?}"));
         self.add(field.name(), text);
     }

@@ -52,26 +52,26 @@ use self::{
 use self::requests::Threshold;
 pub use self::requests::{Request, Requests, Sender};
 
-/// Bytes of request lines that may wait for stdout, before lines are dropped rather than memory filled.
+/// The most bytes of request lines that may wait for stdout; further lines are dropped, so that memory doesn't fill.
 const CAPACITY: usize = 8 << 20;
 /// How long the end of the process waits for a blocked stdout.
 const LAST_FLUSH: Duration = Duration::from_secs(2);
-/// How long a panic waits for it: the process may be about to end, but it may also be a request that answers 500.
+/// How long a panic waits for a blocked stdout: the process may be about to end, but it may also be a request that answers 500.
 const PANIC_FLUSH: Duration = Duration::from_millis(100);
 
 static INSTALLED: OnceLock<Lines> = OnceLock::new();
 
 /// Installs the log for the whole process, together with a panic hook.
 ///
-/// Keep the guard until the end of `main`: what still waits is written when it drops. A program that has more layers,
-/// for traces say, installs them beside [`layer`] itself.
+/// Keep the guard until the end of `main`: lines that still wait are written when it is dropped. A program that has more layers,
+/// for traces for example, installs them beside [`layer`] itself.
 ///
 /// Fails if a subscriber is installed already.
 pub fn init(format: LogFormat, level: LogLevel) -> io::Result<Guard> {
     init_on(io::stdout(), format, level)
 }
 
-/// Installs it likewise, with its lines on `out`.
+/// Installs the log as [`init`] does, with its lines on `out`.
 pub fn init_on(out: impl Write + Send + 'static, format: LogFormat, level: LogLevel) -> io::Result<Guard> {
     let mut guard = Guard::start(format, level, out, CAPACITY);
     let lines = guard.lines.clone();
@@ -89,9 +89,9 @@ pub fn init_on(out: impl Write + Send + 'static, format: LogFormat, level: LogLe
     Ok(guard)
 }
 
-/// Says what is logged at `level`: Tollgate's own events from there up.
+/// Returns the filter for `level`: Tollgate's own events of this severity and above.
 ///
-/// The libraries below never speak under `warn`, because what they say at `debug` and `trace` may hold headers, and so
+/// Libraries are always limited to `warn`, because their events at `debug` and `trace` may contain headers, and so
 /// tokens.
 pub fn filter(level: LogLevel) -> Targets {
     let level = level_filter(level);
@@ -111,7 +111,7 @@ const fn level_filter(level: LogLevel) -> LevelFilter {
 /// Makes the layer that turns each event into one line, newline included, and calls `write` with it.
 ///
 /// `write` runs on the thread of the event, so it must not wait for anything. [`filter`] belongs to this layer
-/// (`layer.with_filter(filter(level))`), not to the whole subscriber: others beside it may want more, such as a span of
+/// (`layer.with_filter(filter(level))`), not to the whole subscriber: other layers may need more events, such as a span of
 /// each request.
 pub fn layer<S, W>(format: LogFormat, write: W) -> impl Layer<S>
 where
@@ -121,7 +121,7 @@ where
     fmt::layer().event_format(EventFormat(format)).fmt_fields(JsonFields::new()).with_writer(Sink(write))
 }
 
-/// Hands the lines of `tracing-subscriber` to a function.
+/// Passes the lines of `tracing-subscriber` to a function.
 struct Sink<W>(W);
 
 impl<'a, W: Fn(&[u8], Level) + 'a> MakeWriter<'a> for Sink<W> {
@@ -152,36 +152,36 @@ impl<W: Fn(&[u8], Level)> Write for LineWriter<'_, W> {
     }
 }
 
-/// Counts the lines that were lost since [`init`] because stdout was blocked, full or closed.
+/// Returns how many lines were lost since [`init`] because stdout was blocked, full or closed.
 pub fn dropped() -> u64 {
     INSTALLED.get().map_or(0, Lines::dropped)
 }
 
-/// Keeps the log's thread alive; dropping it writes what still waits.
+/// Keeps the log's thread alive; dropping it writes the lines that still wait.
 #[must_use = "the log ends when the guard is dropped"]
 #[derive(Debug)]
 pub struct Guard {
     format: LogFormat,
     level: Threshold,
-    /// Changes what events are logged; there is none where this is not the log of the process.
+    /// The handle to change the filter; `None` if this is not the log of the process.
     filter: Option<Handle<Targets, Registry>>,
     lines: Lines,
     worker: Option<Worker>,
 }
 
 impl Guard {
-    /// Counts the lines that were lost because stdout was blocked, full or closed.
+    /// Returns how many lines were lost because stdout was blocked, full or closed.
     pub fn dropped(&self) -> u64 {
         self.lines.dropped()
     }
 
-    /// Writes the lines of requests, among the others.
+    /// Returns the writer for the lines of requests.
     pub fn requests(&self) -> Requests {
         let lines = self.lines.clone();
         Requests::above(self.format, self.level.clone(), move |line, level| lines.append(line, level))
     }
 
-    /// Waits until what was logged so far is written, but no longer than `patience`; returns whether it is.
+    /// Waits until everything that was logged so far is written, but no longer than `patience`; returns whether it is.
     pub fn flush(&self, patience: Duration) -> bool {
         self.lines.flush(patience)
     }
@@ -190,7 +190,7 @@ impl Guard {
     pub fn set_level(&self, level: LogLevel) {
         self.level.set(level);
         if let Some(handle) = &self.filter {
-            // It fails only when the subscriber is gone, and with it all events.
+            // It fails only when the subscriber, and with it all events, is gone.
             let _ = handle.reload(filter(level));
         }
     }
@@ -215,7 +215,7 @@ fn dropped_line(format: LogFormat, dropped: u64) -> Vec<u8> {
     fields.into_line(format, Level::WARN, module_path!())
 }
 
-/// Tells where a panic happened; never its payload, which may quote a secret.
+/// Returns a line that says where a panic happened; never its payload, which may quote a secret.
 fn panic_line(format: LogFormat, panic: &PanicHookInfo<'_>) -> Vec<u8> {
     let mut fields = Fields::with_message("a thread panicked; this is a bug");
     if let Some(location) = panic.location() {

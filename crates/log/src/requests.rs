@@ -1,4 +1,4 @@
-//! The line that each request has: the one event that is written by itself, because it is written for every token.
+//! The line of each request: the only event that doesn't go through `tracing`, because it is written for every token.
 
 use std::cell::RefCell;
 use std::fmt::{self, Write as _};
@@ -14,25 +14,25 @@ use tracing::Level;
 
 use crate::escape::{escape, needs_quotes};
 
-/// What these lines have where others name a module.
+/// The target of these lines, in place of a module.
 const TARGET: &str = "tollgate::request";
-/// A buffer that one huge value has blown up is given back rather than kept for good.
+/// How large a buffer may be to be kept: one that a huge value has grown is given back.
 const KEPT: usize = 64 << 10;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
-/// The name of a field as it stands before a value, in each format.
+/// The text of a field's name before a value, in each format.
 #[derive(Clone, Copy)]
 struct Name {
     json: &'static str,
-    /// Before the inside of a JSON string.
+    /// The text before the inside of a JSON string.
     quoted: &'static str,
     text: &'static str,
 }
 
-/// Makes a [`Name`] of one that needs no escaping.
+/// Makes a [`Name`] from one that needs no escaping.
 macro_rules! name {
     ($name:literal) => {
         Name {
@@ -72,8 +72,8 @@ pub struct Requests {
 type Write = dyn Fn(&[u8], Level) + Send + Sync;
 
 impl Requests {
-    /// Makes a line of each request and calls `write` with it, which must not wait for anything. Under `level` there is
-    /// none: answers with a status from 500 on are errors, all others are information.
+    /// Makes a line for each request and calls `write` with it, which must not wait for anything. Requests below `level` have
+    /// no line: answers with a status from 500 on are errors, all others are information.
     pub fn new(
         format: LogFormat,
         level: LogLevel,
@@ -130,39 +130,39 @@ impl fmt::Debug for Requests {
     }
 }
 
-/// What is told of a request.
+/// The data of a request's line.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// When it was answered.
+    /// When the request was answered.
     pub at: Timestamp,
-    /// Its id, as in the header `X-Request-Id`.
+    /// The request's id, as in the header `X-Request-Id`.
     pub id: &'a str,
     /// The id of its trace, if it is recorded.
     pub trace_id: Option<&'a str>,
-    /// Its method.
+    /// The HTTP method.
     pub method: &'a str,
     /// The template of its path.
     pub route: &'static str,
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// How long it took, in microseconds.
     pub micros: u64,
-    /// Who sent it, as far as it is known.
+    /// The sender, as far as it is known.
     pub sender: Sender,
-    /// Where it came from, if that is logged.
+    /// The sender's address, if that is logged.
     pub source: Option<IpAddr>,
-    /// Why it was refused.
+    /// The reason why it was refused, if it was.
     pub reason: Option<&'a str>,
 }
 
-/// The ids of who sent a request, and of what it was sent with.
+/// The ids of a request's sender, and of the credentials that it used.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sender {
-    /// The client that it was shown to be.
+    /// The client that the request was proved to come from.
     pub client: Option<ClientId>,
-    /// The client that it names: in the line if it was shown to be none.
+    /// The client that the request names; it is logged only if the request was not proved to come from a client.
     pub claimed: Option<ClientId>,
-    /// The client's merchant.
+    /// The merchant that the client belongs to.
     pub merchant: Option<MerchantId>,
     /// The secret that it used, or that its token was obtained with.
     pub secret: Option<SecretId>,
@@ -170,7 +170,7 @@ pub struct Sender {
     pub token: Option<TokenId>,
 }
 
-/// What a thread needs to build lines without allocating.
+/// The buffers that let a thread build lines without allocating.
 #[derive(Default)]
 struct Scratch {
     line: Vec<u8>,
@@ -207,7 +207,7 @@ impl Scratch {
     }
 }
 
-/// A line in the making.
+/// A line that is being built.
 struct Line<'a> {
     format: LogFormat,
     out: &'a mut Vec<u8>,
@@ -225,7 +225,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Who sent it. A client that it only names has another name in the line.
+    /// Writes the sender's ids. A client that is only named has another field name.
     fn sender(&mut self, sender: Sender) {
         let Sender { client, claimed, merchant, secret, token } = sender;
         if let Some(client) = client {
@@ -244,7 +244,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Writes text that is known to need no escaping: an id, a method (a token of RFC 9110 §5.6.2), the template of a path.
+    /// Writes text that certainly needs no escaping: an id, a method (a token of RFC 9110 §5.6.2), the template of a path.
     fn plain(&mut self, name: Name, value: &[u8]) {
         match self.format {
             LogFormat::Json => {
@@ -259,7 +259,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Writes an address. That of IPv4 by its numbers, because the formatter takes longer than the rest of the line.
+    /// Writes an address. IPv4 is written number by number, because the formatter takes longer than the rest of the line.
     fn address(&mut self, name: Name, address: IpAddr) {
         self.name(name);
         self.quote();
@@ -295,18 +295,18 @@ impl<'a> Line<'a> {
         });
     }
 
-    /// Ends the line and shows it, newline included.
+    /// Ends the line and returns it, newline included.
     fn finish(self) -> &'a [u8] {
         self.out.extend_from_slice(if self.format == LogFormat::Json { b"}\n" } else { b"\n" });
         self.out
     }
 }
 
-/// Writes times as RFC 3339 in UTC, to the millisecond; all but the milliseconds is made once a second.
+/// Writes times as RFC 3339 in UTC, to the millisecond; everything except the milliseconds is formatted once per second.
 #[derive(Default)]
 struct Stamp {
     second: Option<u64>,
-    /// `2026-01-31T23:59:59`
+    /// The formatted second, such as `2026-01-31T23:59:59`.
     text: String,
 }
 

@@ -34,7 +34,7 @@ fn json_of(events: impl FnOnce()) -> Value {
     serde_json::from_str(&lines[0]).unwrap()
 }
 
-/// The line without its time.
+/// Returns the line of these events without its time.
 fn text_of(events: impl FnOnce()) -> String {
     let lines = lines_of(LogFormat::Text, events);
     assert_eq!(lines.len(), 1);

@@ -1,7 +1,7 @@
-//! What stands between a line and stdout: the thread of `tracing-appender`, and a bounded buffer for request lines.
+//! The path of a line to stdout: the thread of `tracing-appender`, and a bounded buffer for request lines.
 //!
 //! `tracing-appender` takes a line at a time: an allocation, a place in its queue, and often a system call that wakes
-//! its thread. That is nothing for an event and too much for a line of each request, so those gather in a buffer here,
+//! its thread. That is little for an event but too much for each request's line, so request lines gather in a buffer here,
 //! and only the first of a batch wakes the thread.
 
 use std::{
@@ -17,18 +17,18 @@ use std::{
 use tracing::Level;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// How long request lines wait for company.
+/// How long request lines wait for more lines.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How many bytes are company enough.
+/// How many bytes are enough to write without waiting.
 const EAGER: usize = 64 << 10;
-/// How long to leave an output alone that would block.
+/// The pause before an output that would block is tried again.
 const RETRY: Duration = Duration::from_millis(5);
-/// A buffer that a jam has blown up is given back.
+/// How large a buffer may be to be kept: one that grew while the output was blocked is given back.
 const KEPT: usize = 1 << 20;
-/// Lines of events that may wait for the output.
+/// How many lines of events may wait for the output.
 pub(crate) const EVENTS: usize = 8192;
 
-/// Starts the thread that writes to `out`; `capacity` bounds the bytes of request lines that wait, and `notice` makes
+/// Starts the thread that writes to `out`; `capacity` limits the bytes of request lines that wait, and `notice` makes
 /// the line that says how many lines were dropped.
 pub(crate) fn start(
     out: impl Write + Send + 'static,
@@ -62,7 +62,7 @@ pub(crate) fn start(
     (Lines { shared, events }, Worker(guard))
 }
 
-/// Where lines are handed in, newline included. Nothing here waits for the output.
+/// Takes lines, newline included. Nothing here waits for the output.
 #[derive(Clone, Debug)]
 pub(crate) struct Lines {
     shared: Arc<Shared>,
@@ -70,7 +70,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Hands in the line of a request. Warnings and errors are written at once.
+    /// Adds the line of a request. Warnings and errors are written at once.
     pub(crate) fn append(&self, line: &[u8], level: Level) {
         let shared = &*self.shared;
         let mut state = shared.lock();
@@ -83,7 +83,7 @@ impl Lines {
         let is_urgent = level <= Level::WARN && !state.is_urgent;
         state.is_urgent |= is_urgent;
         let is_enough = before < EAGER && state.waiting.len() >= EAGER;
-        // The thread is told once: telling is a system call, and there may be a million lines a second.
+        // The thread is woken once: that is a system call, and there may be a million lines a second.
         let is_first = !std::mem::replace(&mut state.is_announced, true);
         drop(state);
         if is_urgent || is_enough {
@@ -94,14 +94,14 @@ impl Lines {
         }
     }
 
-    /// Hands in the line of an event.
+    /// Adds the line of an event.
     pub(crate) fn write_event(&self, line: &[u8]) {
         let _ = self.events.clone().write(line);
         self.shared.lock().is_urgent = true;
         self.shared.hurry.notify_one();
     }
 
-    /// Waits until what was handed in so far is written, but no longer than `patience`; returns whether it is.
+    /// Waits until all lines that were added so far are written, but no longer than `patience`; returns whether they are.
     pub(crate) fn flush(&self, patience: Duration) -> bool {
         let shared = &*self.shared;
         let mut state = shared.lock();
@@ -127,19 +127,19 @@ impl Lines {
     }
 }
 
-/// Keeps the thread.
+/// Keeps the thread alive.
 #[derive(Debug)]
 pub(crate) struct Worker(WorkerGuard);
 
 impl Worker {
-    /// Writes what still waits and ends the thread; leaves it behind if the output is blocked for longer than `patience`.
+    /// Writes the lines that still wait and ends the thread; leaves it running if the output is blocked for longer than `patience`.
     pub(crate) fn end(self, lines: &Lines, patience: Duration) {
         let is_written = lines.flush(patience);
         lines.shared.lock().has_ended = true;
         if is_written {
             drop(self.0);
         } else {
-            // Its end would wait once more, and complain on the output that is blocked.
+            // Dropping it would wait once more, and write an error to the output that is blocked.
             std::mem::forget(self.0);
         }
     }
@@ -151,9 +151,9 @@ struct Shared {
     state: Mutex<State>,
     /// Tells the thread not to wait for more lines.
     hurry: Condvar,
-    /// Tells those who flush that something was done.
+    /// Tells waiting calls of `flush` that lines were written.
     progress: Condvar,
-    /// Lines that were lost here, and those that the queue of events had no room for.
+    /// The number of lines that were lost here, and of those that the queue of events had no room for.
     lost: AtomicU64,
     lost_events: OnceLock<ErrorCounter>,
 }
@@ -161,20 +161,20 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<u8>,
-    /// Bytes that the thread has taken and not yet written.
+    /// The number of bytes that the thread has taken but not yet written.
     in_hand: usize,
-    /// Whether the thread was told of what waits.
+    /// Whether the thread was told that lines wait.
     is_announced: bool,
     is_urgent: bool,
     has_ended: bool,
-    /// Calls of `flush`: all, those that the thread has seen, those it is done with.
+    /// Numbers of `flush` calls: all, those that the thread has seen, those that are done.
     tickets: u64,
     seen: u64,
     served: u64,
 }
 
 impl Shared {
-    /// Never fails: nothing panics while it is held, and a log must go on in any case.
+    /// Locks the state, and never fails: nothing panics while it is held, and a log must go on in any case.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -184,7 +184,7 @@ impl Shared {
         self.lost.load(Ordering::Relaxed) + u64::try_from(events).unwrap_or(u64::MAX)
     }
 
-    /// Waits for company for the request lines that are there.
+    /// Waits for more request lines.
     fn pause(&self) {
         let may_wait = |state: &mut State| !state.is_urgent && (1..EAGER).contains(&state.waiting.len());
         let waited = self.hurry.wait_timeout_while(self.lock(), PAUSE, may_wait);
@@ -192,22 +192,22 @@ impl Shared {
     }
 }
 
-/// What the thread of `tracing-appender` writes to: the output, and in it the request lines.
+/// The output of `tracing-appender`'s thread, which also writes the request lines.
 struct Output<W, N> {
     out: W,
     shared: Arc<Shared>,
     batch: Vec<u8>,
     notice: N,
-    /// Dropped lines that a line has told of.
+    /// How many dropped lines have been reported.
     reported: u64,
     /// Whether the last write ended within a line.
     is_torn: bool,
     has_failed: bool,
-    /// Whether nobody reads any more; then nobody ever will.
+    /// Whether the output was closed, which is final.
     is_closed: bool,
 }
 
-/// Never fails: what is lost is counted.
+/// Never fails: lost lines are counted.
 impl<W: Write, N: Fn(u64) -> Vec<u8>> Write for Output<W, N> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.write_all(line).map(|()| line.len())
@@ -225,12 +225,12 @@ impl<W: Write, N: Fn(u64) -> Vec<u8>> Write for Output<W, N> {
         Ok(())
     }
 
-    /// Called as soon as no event waits.
+    /// Writes the request lines. It is called as soon as no event waits.
     fn flush(&mut self) -> io::Result<()> {
         self.shared.pause();
         self.write_requests();
         let lost = self.shared.lost();
-        // An output that failed is not tried again for a notice alone: that would go on and on.
+        // A failed output is not tried again just for a notice: that would go on for ever.
         if lost > self.reported && !self.has_failed {
             let notice = (self.notice)(lost - self.reported);
             self.reported = lost;
@@ -272,7 +272,7 @@ impl<W: Write, N> Output<W, N> {
         }
     }
 
-    /// Fails with the number of bytes that were written.
+    /// Tries to write lines. Fails with the number of bytes that were written.
     fn try_lines(&mut self, lines: &[u8]) -> Result<(), (usize, ErrorKind)> {
         if self.is_torn {
             self.write_bytes(b"\n").map_err(|(_, kind)| (0, kind))?;

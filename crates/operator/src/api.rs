@@ -1,4 +1,4 @@
-//! `/admin/v1` of a server, as an operator's client calls it.
+//! Calls `/admin/v1` of a server, as an operator's client.
 
 mod error;
 
@@ -16,27 +16,27 @@ use tollgate_core::wire::Code;
 pub use self::error::ApiError;
 use crate::page::Page;
 
-/// How long the authority may be away.
+/// How long a call waits for a token while the authority is unreachable.
 const WAIT_FOR_TOKEN: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server may be silent: enabling something takes a second, and a store that is busy some more.
+/// How long the server may take to answer: enabling something takes a second, and a busy store takes longer.
 const SILENCE: Duration = Duration::from_secs(60);
-/// The longest answer that is read, in bytes: a page of a thousand clients is less.
+/// The longest answer that is read, in bytes: a page of a thousand clients is shorter.
 const LONGEST: usize = 32 * 1024 * 1024;
-/// How often a request waits for its turn where too many were made.
+/// How often a request is tried again after the server said that too many were made.
 const PATIENCE: u32 = 20;
-/// The longest such wait.
+/// The longest wait before a request is tried again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// A server that is administered.
+/// A server's API for administration.
 pub struct AdminApi {
-    /// Its URL, without a slash at the end.
+    /// The base URL of the server, without a slash at the end.
     base: String,
-    /// Where the client obtains tokens.
+    /// The URL of the authority where the client obtains tokens.
     authority: String,
     http: Client,
     authorizer: Authorizer,
-    /// Why things are changed.
+    /// The reason that is sent with every change, for the audit trail.
     reason: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl AdminApi {
         let hosts = HttpHosts::from_environment(environment)?;
         Origin::allowing(url, &hosts).map_err(ApiError::Url)?;
         let caller = Caller::described(environment, hosts.clone()).await?;
-        // The same client at another address: tokens are sent there and nowhere else.
+        // The same client at the URL of the authority: its tokens are sent there and nowhere else.
         let there = Caller::allowing(hosts, url, caller.id(), caller.secret()).map_err(ApiError::Url)?;
         let http = there
             .http_client_builder()?
@@ -65,7 +65,7 @@ impl AdminApi {
         Ok(Self { base, authority: caller.base_url().to_owned(), http, authorizer, reason })
     }
 
-    /// Its URL, without a slash at the end.
+    /// Returns the server's base URL, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.base
     }
@@ -78,7 +78,7 @@ impl AdminApi {
         self.call(Method::POST, path, &[], Some(body)).await
     }
 
-    /// Tells the server to do what the path says.
+    /// Sends a `POST` without a body, by which the server does what the path says.
     pub(crate) async fn order(&self, path: &str) -> Result<Value, ApiError> {
         self.call(Method::POST, path, &[], None).await
     }
@@ -91,7 +91,7 @@ impl AdminApi {
         self.call(Method::DELETE, path, &[], None).await
     }
 
-    /// Returns the things of a short list.
+    /// Returns the items of a list that has only one page.
     pub(crate) async fn list(&self, path: &str) -> Result<Vec<Value>, ApiError> {
         items(&mut self.get(path).await?)
     }
@@ -112,7 +112,7 @@ impl AdminApi {
         Ok(Page { items: items(&mut data)?, next })
     }
 
-    /// Makes a call, and returns the data of the answer. Where too many were made it waits for as long as the server says.
+    /// Makes a call, and returns the data of the answer. If too many requests were made, it waits for as long as the server says.
     async fn call(
         &self,
         method: Method,
@@ -171,7 +171,7 @@ impl AdminApi {
     }
 }
 
-/// For how long to wait, where the answer is that too many requests were made.
+/// Returns how long to wait, if the answer is that too many requests were made.
 fn wait(response: &Response) -> Option<Duration> {
     if response.status() != StatusCode::TOO_MANY_REQUESTS {
         return None;
@@ -180,7 +180,7 @@ fn wait(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds)).filter(|wait| *wait <= LONGEST_WAIT)
 }
 
-/// Reads the data of a success, or says why the request was refused.
+/// Reads the data of a success, or returns why the request was refused.
 async fn data(mut response: Response) -> Result<Value, ApiError> {
     let status = response.status();
     let request_id =
@@ -200,7 +200,7 @@ async fn data(mut response: Response) -> Result<Value, ApiError> {
     Err(refused(status, &envelope["error"], request_id.as_deref()))
 }
 
-/// Says why a request was refused: the server's own words, as this program writes them.
+/// Returns the error for a refusal: the server's own words, in the style of this program's messages.
 fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> ApiError {
     let Some(message) = error["message"].as_str() else { return ApiError::NotOurs(status) };
     let problems = error["metadata"]["errors"].as_array().into_iter().flatten();
@@ -221,7 +221,7 @@ fn refused(status: StatusCode, error: &Value, request_id: Option<&str>) -> ApiEr
     ApiError::Refused { status, said }
 }
 
-/// Makes a sentence fit into a line: without its capital and its full stop.
+/// Makes a sentence fit into a message: without its capital letter and its full stop.
 fn in_line(sentence: &str) -> String {
     let sentence = sentence.trim_end_matches('.');
     let mut rest = sentence.chars();

@@ -1,4 +1,4 @@
-//! Merchants and clients as a file says.
+//! Makes merchants and clients be as a file says.
 
 mod file;
 mod secrets_file;
@@ -16,21 +16,21 @@ pub use self::secrets_to::SecretsTo;
 use crate::desk::Desk;
 use crate::error::OperatorError;
 
-/// Why there is no plan. Nothing was done.
+/// Why no plan could be made. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// No merchant is wanted, and those that are not wanted were to be deleted: what would end everything is a mistake.
+    /// No merchant is wanted, and the others were to be deleted: a file that would end everything is a mistake.
     #[error("no merchant is wanted, and all there are would be deleted")]
     EndsEverything,
-    /// Some of it can't become as it is wanted.
+    /// Some merchants or clients can't become as they are wanted.
     #[error("{} things can't become as they are wanted", .0.len())]
     Misfits(Vec<Misfit>),
-    /// What there is can't be read.
+    /// The existing merchants and clients can't be read.
     #[error(transparent)]
     Operator(#[from] OperatorError),
 }
 
-/// Makes the plan of what is wanted and what there is. It changes nothing.
+/// Makes the plan from the wanted objects and the existing ones. It changes nothing.
 pub async fn plan(desk: &Desk, wanted: &Wanted, others: Others) -> Result<Plan, PlanError> {
     if others == Others::End && wanted.merchants.is_empty() {
         return Err(PlanError::EndsEverything);
@@ -41,17 +41,17 @@ pub async fn plan(desk: &Desk, wanted: &Wanted, others: Others) -> Result<Plan, 
     apply::plan(wanted, &found, others, fits).map_err(PlanError::Misfits)
 }
 
-/// What was done.
+/// A part of the plan that was carried out.
 #[derive(Debug, Clone, Copy)]
 pub enum Done<'a> {
-    /// A step that created no client.
+    /// A step was done that created no client.
     Step(&'a Step),
-    /// Clients were created; each as it is shown once, with its secret.
+    /// Clients were created; each is shown with its secret, this once.
     Created(&'a [Value]),
 }
 
-/// Does the steps in their order, those that create clients many at once, and says of each when it is done. `secrets` keep the secrets
-/// of new clients. A deletion that can't be done as things are stops no other.
+/// Carries out the steps in their order, creates clients in batches, and reports each when it is done. `secrets` keeps the secrets
+/// of new clients. A deletion that is impossible in the present state doesn't stop the others.
 pub async fn carry_out<E: From<OperatorError>>(
     desk: &Desk,
     steps: Vec<Step>,
@@ -87,7 +87,7 @@ fn is_deletion(step: &Step) -> bool {
     matches!(step, Step::DeleteClient(_) | Step::DeleteMerchant(_))
 }
 
-/// The steps as they are done.
+/// The work of carrying out the steps.
 struct Work<'a, F> {
     desk: &'a Desk,
     secrets: Option<&'a mut SecretsTo>,
@@ -95,7 +95,7 @@ struct Work<'a, F> {
 }
 
 impl<E: From<OperatorError>, F: FnMut(Done<'_>) -> Result<(), E>> Work<'_, F> {
-    /// Creates clients. Their secrets are kept at once: one that is kept for nothing does no harm, and one that is lost would.
+    /// Creates clients. Their secrets are saved at once: a secret that is saved in vain does no harm, but a lost one would.
     async fn create(&mut self, new: &[NewClient]) -> Result<(), E> {
         if new.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! A collector of traces and metrics by OTLP, which is reached over HTTP.
+//! Sends traces and metrics to a collector by OTLP over HTTP.
 
 use std::time::Duration;
 
@@ -14,65 +14,65 @@ use crate::named_secret::{SecretProblem, secret};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How a collector is reached.
+/// The settings of a collector.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpCollectorSettings<'a> {
-    /// Its base URL.
+    /// The base URL of the collector.
     pub endpoint: &'a str,
-    /// Headers that are sent along, by where their values are.
+    /// The headers that are sent along, each with the source of its value.
     pub headers: &'a [HeaderSource],
-    /// Who may have access to the files of their values.
+    /// Who may have access to the files that hold their values.
     pub sharing: Sharing,
-    /// The settings of endpoint and headers, as messages name them.
+    /// The names of the settings of endpoint and headers, for messages.
     pub names: [&'static str; 2],
 }
 
 /// Why nothing can be sent to a collector.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectorError {
-    /// Its URL can't be read.
+    /// The collector's URL can't be read.
     #[error("{setting}: {endpoint}: {problem}")]
     Url {
-        /// The setting.
+        /// The name of the setting.
         setting: &'static str,
-        /// Its value.
+        /// The value of the setting.
         endpoint: String,
-        /// What is wrong with it.
+        /// The problem, for people.
         problem: String,
     },
-    /// Headers, which may be secrets, would leave this machine in the clear.
+    /// Headers, which may be secrets, would leave this machine without encryption.
     #[error(
         "{setting}: they would go to {endpoint} in the clear; use https, or send them from a collector on this machine"
     )]
     InTheClear {
-        /// The setting of the headers.
+        /// The name of the headers' setting.
         setting: &'static str,
-        /// Where they would go.
+        /// The URL that they would be sent to.
         endpoint: String,
     },
-    /// The system's trusted authorities can't be read.
+    /// The system's trusted certificate authorities can't be read.
     #[error(
         "the system has no list of trusted authorities ({0}): install ca-certificates, or name a file of certificates by \
          SSL_CERT_FILE"
     )]
     NoAuthorities(String),
-    /// There is no HTTP client, for this reason.
+    /// No HTTP client can be made, for this reason.
     #[error("{0}")]
     NoHttpClient(String),
-    /// The value of a header is not used.
+    /// The value of a header can't be read.
     #[error(transparent)]
     Secret(#[from] SecretProblem),
-    /// The value of a header is none.
+    /// The value of a header is not valid.
     #[error("{setting}: the value of {name} does not fit in a header")]
     Header {
-        /// The setting of the headers.
+        /// The name of the headers' setting.
         setting: &'static str,
-        /// The header.
+        /// The name of the header.
         name: HeaderName,
     },
 }
 
-/// A collector that is reached over HTTP. The values of its headers are read each time, so that they can be changed.
+/// A collector that is reached over HTTP. The values of its headers are read for each request, so that they can be changed.
 pub struct HttpCollector {
     client: Client,
     endpoint: String,
@@ -82,7 +82,7 @@ pub struct HttpCollector {
 }
 
 impl HttpCollector {
-    /// Prepares to send. It fails where that could never succeed.
+    /// Prepares to send. Fails if sending could never succeed.
     pub fn new(settings: &HttpCollectorSettings<'_>) -> Result<Self, CollectorError> {
         let HttpCollectorSettings { endpoint, headers, sharing, names } = *settings;
         let (endpoint, headers) = (endpoint.to_owned(), headers.to_vec());
@@ -106,7 +106,7 @@ impl HttpCollector {
         Ok(collector)
     }
 
-    /// The headers with their values as they are now.
+    /// Returns the headers with their current values.
     fn headers(&self) -> Result<HeaderMap, CollectorError> {
         let mut headers = HeaderMap::new();
         for HeaderSource { name, value } in &self.headers {
@@ -129,7 +129,7 @@ impl HttpCollector {
         let said = |status: StatusCode| format!("{}{} answers {status}", self.endpoint, signal.path());
         match answer.status() {
             status if status.is_success() => Ok(()),
-            // Those that the specification of OTLP/HTTP has repeated.
+            // The statuses after which the specification of OTLP/HTTP has a request repeated.
             status if matches!(status.as_u16(), 429 | 502..=504) => Err(Undelivered::Later(said(status))),
             status => Err(Undelivered::Refused(said(status))),
         }

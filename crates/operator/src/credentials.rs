@@ -11,16 +11,16 @@ use zeroize::Zeroizing;
 /// The longest file, in bytes.
 const LONGEST: usize = 16 * 1024;
 
-/// What a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
+/// The credentials that a caller needs, in the file that `tollgate dev` writes. The file itself is a valid token request.
 #[derive(Serialize, Deserialize)]
 pub struct Credentials {
     /// The base URL of the API.
     pub base_url: String,
-    /// The merchant.
+    /// The merchant that the client belongs to.
     pub merchant_id: MerchantId,
-    /// The client.
+    /// The id of the client.
     pub client_id: ClientId,
-    /// Its secret.
+    /// The secret of the client.
     pub client_secret: String,
 }
 

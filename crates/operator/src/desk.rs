@@ -1,6 +1,6 @@
-//! Where the acts of administration go: to a store, with its master key, or to a server, as an operator's client.
+//! Carries out acts of administration: on a store, with its master key, or by a server, as an operator's client.
 //!
-//! Each act is a method that returns what is shown of it, the same of both, so that whoever calls it need not know which it is.
+//! Each act is a method that returns what people are shown, the same in both cases, so that the caller need not know which it is.
 
 mod audit;
 mod clients;
@@ -19,14 +19,14 @@ pub use self::values::{Tokens, name_of};
 use crate::api::{AdminApi, ApiError};
 use crate::opened::Opened;
 
-/// How many things are read at once.
+/// How many items are read at a time.
 const PAGE: u32 = 1_000;
 
-/// Where acts go.
+/// The store or server on which acts are carried out.
 pub enum Desk {
-    /// To a store, and who does them.
+    /// A store, and the actor who works on it.
     Store(Box<Opened>, Actor),
-    /// To a server.
+    /// A server, by its API.
     Server(Box<AdminApi>),
 }
 
@@ -36,8 +36,8 @@ impl Desk {
         Self::Store(Box::new(opened), actor)
     }
 
-    /// Acts by the server that is administered at `url`, as the client that the environment describes. `reason` stands in the audit
-    /// trail with whatever is changed.
+    /// Acts by the server that is administered at `url`, as the client that the environment describes. `reason` is written to the audit
+    /// trail with every change.
     pub async fn by_server(
         url: &str,
         environment: &Environment,

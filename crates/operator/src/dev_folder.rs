@@ -25,47 +25,47 @@ use crate::file_error::FileError;
 use crate::named_secret::SecretProblem;
 use crate::private_file;
 
-/// Why a folder can't be used.
+/// Why a folder of `tollgate dev` can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DevFolderError {
-    /// The folder, or something in it, can't be looked at or written.
+    /// The folder, or something in it, can't be examined or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Another process serves from it.
+    /// Another process serves from the folder.
     #[error("another `tollgate dev` runs on {}", .0.display())]
     Busy(PathBuf),
-    /// Others have access to it.
+    /// Other users have access to a file in it.
     #[error(transparent)]
     Secret(#[from] SecretProblem),
-    /// There is a store and not its master key.
+    /// The folder has a store but not its master key.
     #[error(
         "{} is gone, and {} can't be opened without it: restore it, or delete the folder to start over",
         key.display(), store.display()
     )]
     MasterKeyGone {
-        /// The file of the key.
+        /// The path of the key's file.
         key: PathBuf,
-        /// The store.
+        /// The path of the store.
         store: PathBuf,
     },
-    /// It was not made by `tollgate dev`.
+    /// The folder was not made by `tollgate dev`.
     #[error("{} is no folder of `tollgate dev`: there is no tollgate.db in it", .0.display())]
     NotOne(PathBuf),
-    /// It has no credentials that can be read.
+    /// The folder has no credentials that can be read.
     #[error("{}: {error}; is this the folder of a `tollgate dev`?", path.display())]
     NoCredentials {
-        /// The file that they would be in.
+        /// The path of the credentials' file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Its credentials are for no API that can be called.
+    /// The URL in its credentials can't be called.
     #[error(transparent)]
     Caller(#[from] ConfigurationError),
     /// The environment has settings that can't be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The demo client can't be made.
+    /// The demo client can't be created.
     #[error(transparent)]
     Act(#[from] AdminError),
 }
@@ -75,7 +75,7 @@ pub enum DevFolderError {
 pub struct DevFolder<'a>(&'a Path);
 
 impl<'a> DevFolder<'a> {
-    /// Names a folder, which may not be there yet.
+    /// Names a folder, which need not exist yet.
     pub fn at(path: &'a Path) -> Self {
         Self(path)
     }
@@ -84,7 +84,7 @@ impl<'a> DevFolder<'a> {
         self.0.join("tollgate.db")
     }
 
-    /// Returns the configuration of a folder that is there. `listen` is where `dev` listens unless it was told otherwise.
+    /// Returns the configuration of an existing folder. `listen` is the address where `dev` listens unless it was told otherwise.
     pub fn config(self, listen: SocketAddr) -> Result<Config, DevFolderError> {
         if !exists(&self.store())? {
             return Err(DevFolderError::NotOne(self.0.to_owned()));
@@ -101,8 +101,8 @@ impl<'a> DevFolder<'a> {
         Ok(config)
     }
 
-    /// Returns the demo client, as which programs on this machine call. Its credentials are read again when they are refused: the folder
-    /// may be a new one.
+    /// Returns the demo client, as which programs on this machine call the API. Its credentials are read again when they are
+    /// refused: the folder may have been replaced.
     pub fn caller(self) -> Result<Caller, DevFolderError> {
         let read = Credentials::read(self.0).map_err(|error| self.no_credentials(error))?;
         let member = |member| InFolder { data: self.0.to_owned(), member };
@@ -120,9 +120,9 @@ impl<'a> DevFolder<'a> {
         }
     }
 
-    /// Makes the folder, unless it is there, and locks it until the process ends, however it does: a second `dev` would write its own
-    /// address over that of the first. Returns the lock; `None` where the file system has none: then both make a demo client, and
-    /// each is good.
+    /// Creates the folder if it doesn't exist, and locks it until the process ends, however it does: a second `dev` would write its own
+    /// address over that of the first. Returns the lock; `None` if the file system has no locks: then both create a demo client, and
+    /// both clients work.
     pub fn make(self) -> Result<Option<File>, DevFolderError> {
         let unwritable = |error| FileError::unwritable(self.0, error);
         DirBuilder::new().recursive(true).mode(0o700).create(self.0).map_err(unwritable)?;
@@ -140,10 +140,10 @@ impl<'a> DevFolder<'a> {
         }
     }
 
-    /// Makes the master key on the first start only: a store without its key can't be opened by another.
+    /// Creates the master key on the first start only: a store without its key can't be opened with another one.
     pub fn make_master_key(self) -> Result<(), DevFolderError> {
         let (path, store) = (self.0.join("master.key"), self.store());
-        // Checked first: a process that makes a store has made its key before.
+        // Checked first: a process that creates a store has created its key before.
         let has_store = exists(&store)?;
         if exists(&path)? {
             return Ok(());
@@ -154,21 +154,21 @@ impl<'a> DevFolder<'a> {
         let mut text = Zeroizing::new(MasterKey::generate(&mut rand::rng()).expose_hex());
         text.push('\n');
         match private_file::create(&path, text.as_bytes()) {
-            // Another first start may have been faster: its key is as good.
+            // Another first start may have been faster: its key is just as good.
             Ok(_) => Ok(()),
             Err(error) => Err(FileError::unwritable(&path, error).into()),
         }
     }
 
-    /// Makes the demo merchant and client, unless the credentials of an earlier start still name a client. Returns what it
-    /// authenticates with. It fails where the file of the credentials holds something else, which would be lost.
+    /// Creates the demo merchant and client, unless the credentials of an earlier start still name a client. Returns the
+    /// credentials. Fails if their file holds something else, which would be lost.
     pub async fn make_credentials(
         self,
         admin: &Administration<'_>,
         actor: &Actor,
     ) -> Result<Credentials, DevFolderError> {
         let (path, base_url) = (Credentials::path(self.0), &admin.config.public_url);
-        // A link is none of ours: it is replaced, like a file that holds nothing.
+        // Tollgate makes no links here: a link is replaced, and so is an empty file.
         let found = fs::symlink_metadata(&path).ok();
         let is_empty = found.as_ref().is_some_and(|found| found.len() == 0);
         let read = if found.is_some_and(|found| found.is_symlink()) {
@@ -195,7 +195,7 @@ impl<'a> DevFolder<'a> {
     }
 }
 
-/// Says whether a file is there. Where the folder may not be entered, that is not known.
+/// Says whether a file exists. If the folder may not be entered, that is not known, which is an error.
 fn exists(path: &Path) -> Result<bool, FileError> {
     match path.try_exists() {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
@@ -226,7 +226,7 @@ async fn make_demo(admin: &Administration<'_>, actor: &Actor) -> Result<Credenti
     })
 }
 
-/// The host of a URL if it is an address of this machine, to which `dev` was told to listen: what is sent there does not leave
+/// Returns the host of a URL if it is an address of this machine, on which `dev` was told to listen: requests to it do not leave
 /// the machine.
 fn own_address(url: &str) -> Option<HttpHosts> {
     let url = Url::parse(url).ok()?;

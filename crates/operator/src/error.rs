@@ -1,4 +1,4 @@
-//! Why an operator's act was not done.
+//! Errors of an operator's acts.
 
 use tollgate_admin::AdminError;
 use tollgate_core::{Clock as _, Timestamp};
@@ -12,13 +12,13 @@ use crate::file_error::FileError;
 /// Why an operator's act was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// It was refused on the store, or the store could not do it.
+    /// The act was refused on the store, or the store could not do it.
     #[error(transparent)]
     Act(#[from] AdminError),
-    /// A server refused it, or could not be asked.
+    /// A server refused the act, or could not be asked.
     #[error(transparent)]
     Server(#[from] ApiError),
-    /// The server's answer lacks what it must have, or has it in another form.
+    /// The server's answer lacks a required member, or has it in another form.
     #[error("the server shows something that this program can't read: is it of another version?")]
     Unreadable,
     /// The clock of this machine was never set.
@@ -27,39 +27,39 @@ pub enum OperatorError {
     /// A file that was named can't be used.
     #[error(transparent)]
     File(#[from] FileError),
-    /// No secret can be written to the folder that was named.
+    /// Secrets can't be written to the folder that was named.
     #[error(transparent)]
     NoFolder(SecretError),
-    /// The folder for secrets did not take one.
+    /// The folder for secrets refused one.
     #[error("{error}: the secret of client {client} is not kept")]
     NotKept {
-        /// The client.
+        /// The id of the client.
         client: String,
-        /// Why not.
+        /// Why the folder refused it.
         error: SecretError,
     },
-    /// Acts were refused as things are; all others were done.
+    /// Acts were refused because of the present state; all others were done.
     #[error("{count} of these can't be done now: {first}")]
     NotNow {
-        /// How many.
+        /// The number of refused acts.
         count: usize,
-        /// Why the first one was.
+        /// Why the first one was refused.
         first: Box<OperatorError>,
     },
-    /// A server has created a client, and its secret could not be kept.
+    /// A server has created a client, but its secret could not be saved.
     #[error(
         "{cause}; client {client} is there, and nobody has its secret: `tollgate secret create {client}` adds another"
     )]
     SecretLost {
-        /// The client.
+        /// The id of the client.
         client: String,
-        /// Why it could not be kept.
+        /// Why it could not be saved.
         cause: Box<OperatorError>,
     },
 }
 
 impl OperatorError {
-    /// Says whether only this act was refused, as things are, so that another one may be done.
+    /// Says whether only this act was refused because of the present state, so that another one may be done.
     pub(crate) fn is_of_one_act(&self) -> bool {
         match self {
             Self::Act(error) => matches!(error, AdminError::SecondPerson { .. }),

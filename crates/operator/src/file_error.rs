@@ -1,39 +1,39 @@
-//! What is wrong with a file that an operator has named.
+//! Problems with a file that an operator has named.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is wrong with a file that an operator has named.
+/// Why a file that an operator has named can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error("{} can't be read: {error}", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// It can't be written.
+    /// The file can't be written.
     #[error("{} can't be written: {error}", path.display())]
     Unwritable {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// It was to be a new one.
+    /// The file exists, but must be a new one.
     #[error("{} is there already", .0.display())]
     Exists(PathBuf),
-    /// Its name does not say a format.
+    /// The file's name doesn't end in a known format.
     #[error("{}: its name must end in .toml, .json, .yaml or .yml, which says its format", .0.display())]
     Format(PathBuf),
-    /// What it says is wrong.
+    /// The content of the file is wrong.
     #[error("{}: {}", path.display(), problems.join("; "))]
     Wrong {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong, and where.
+        /// The problems, each with its place.
         problems: Vec<String>,
     },
 }

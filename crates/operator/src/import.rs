@@ -1,4 +1,4 @@
-//! Clients of another authority, with their secrets.
+//! Imports clients of another authority, with their secrets.
 
 mod csv;
 mod file;
@@ -21,45 +21,45 @@ pub use self::map_file::MapFile;
 use crate::desk::Desk;
 use crate::error::OperatorError;
 
-/// What is to be done.
+/// A plan of the import.
 #[derive(Debug)]
 pub struct Import {
-    /// The merchants that are created before.
+    /// The merchants that are created first.
     pub merchants: Vec<NewMerchant>,
-    /// What becomes of each client, in the order of the file.
+    /// The outcome for each client, in the order of the file.
     pub clients: Vec<Imported>,
 }
 
-/// A client of the file, and what becomes of it.
+/// A client of the file, and its outcome.
 #[derive(Debug)]
 pub struct Imported {
-    /// Where it stands in the file, such as `clients[3]` or `line 4`.
+    /// Its place in the file, such as `clients[3]` or `line 4`.
     pub at: String,
     /// The id that it has there; empty if it has none.
     pub old_id: String,
-    /// What becomes of it.
+    /// The outcome of the import for it.
     pub fate: Fate,
 }
 
 impl Imported {
-    /// Says whether it is created under another id than it had: one that is no UUID can't stay.
+    /// Says whether it is created under another id than it had: an id that is not a UUID can't be kept.
     pub fn gets_another_id(&self) -> bool {
         matches!(self.fate, Fate::Create(_)) && self.old_id.parse::<ClientId>().is_err()
     }
 }
 
-/// Why there is no plan. Nothing was done.
+/// Why no plan could be made. Nothing was done.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// What somebody must decide first.
+    /// Questions that somebody must decide first.
     #[error("{} things must be decided first", .0.len())]
     Obstacles(Vec<String>),
-    /// What is here can't be read.
+    /// The existing merchants and clients can't be read.
     #[error(transparent)]
     Operator(#[from] OperatorError),
 }
 
-/// Reads what is here, and makes the plan. What the file itself leaves out stands in the plan as it stands in the file.
+/// Reads the existing merchants and clients, and makes the plan. Clients that the file itself leaves out are in the plan, in their place.
 pub async fn plan(desk: &Desk, lines: Vec<Line>, rules: &Rules) -> Result<Import, PlanError> {
     let found = desk.found().await?;
     let (mut places, mut readable, mut left_out) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,7 +73,7 @@ pub async fn plan(desk: &Desk, lines: Vec<Line>, rules: &Rules) -> Result<Import
     let fits = |new: &NewClient| desk.check_client(&new.scope, &new.audiences, &new.terms);
     let planned = import::plan(readable, rules, &found, fits).map_err(PlanError::Obstacles)?;
     let mut fates = planned.fates;
-    // By ascending places, so that each comes to stand where it was.
+    // By ascending places, so that each ends up where it was.
     for (place, fate) in left_out {
         fates.insert(place, fate);
     }
@@ -82,16 +82,16 @@ pub async fn plan(desk: &Desk, lines: Vec<Line>, rules: &Rules) -> Result<Import
     Ok(Import { merchants: planned.merchants, clients })
 }
 
-/// What was done.
+/// A part of the import that was carried out.
 #[derive(Debug, Clone, Copy)]
 pub enum Done<'a> {
-    /// A merchant was created, as it is shown.
+    /// A merchant was created; this is how it is shown.
     Merchant(&'a Value),
-    /// Of these clients those were created that are to be.
+    /// The next clients of the file; those to be created were.
     Clients(&'a [Imported]),
 }
 
-/// Creates the merchants and then the clients, many at once, and says in the order of the file what is done.
+/// Creates the merchants and then the clients, in batches, and reports in the order of the file what was done.
 pub async fn carry_out<E: From<OperatorError>>(
     desk: &Desk,
     import: Import,
@@ -103,7 +103,7 @@ pub async fn carry_out<E: From<OperatorError>>(
     let mut rest = &import.clients[..];
     while !rest.is_empty() {
         let created = rest.iter().enumerate().filter(|(_, client)| matches!(client.fate, Fate::Create(_)));
-        // Up to the last one of those that are created together.
+        // Up to the last client of the next batch.
         let end = created.map(|(place, _)| place + 1).nth(desk.at_once() - 1).unwrap_or(rest.len());
         let (part, others) = rest.split_at(end);
         let new = part.iter().filter_map(|client| match &client.fate {

@@ -1,10 +1,11 @@
-//! What operators do to an installation: each act as a function that says what came of it, on the store or by a server.
+//! What operators do to an installation: each act is a function that returns its result, on the store or by a server.
 //!
 //! - [`Desk`] has the acts of administration; [`Opened`] is an installation whose store they are done on.
 //! - [`apply`] makes merchants and clients be as a file says; [`import`] takes over the clients of another authority.
-//! - [`trail`] exports the audit trail and verifies what was exported.
-//! - [`opening`] opens what a configuration names, by the secrets of [`named_secret`]. [`DevFolder`] makes all of it.
-//! - [`collector`] is where traces and metrics go.
+//! - [`trail`] exports the audit trail and verifies exported files.
+//! - [`opening`] opens the store and the master keys that a configuration names, by the secrets of [`named_secret`]. [`DevFolder`]
+//!   creates all of them.
+//! - [`collector`] sends traces and metrics.
 //!
 //! The command line is made of it. Nothing here prints, asks or ends the process.
 

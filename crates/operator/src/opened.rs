@@ -11,17 +11,17 @@ use crate::opening::{OpeningError, master_keys, store};
 
 /// An installation that is administered on its store, by the master key.
 pub struct Opened {
-    /// Its configuration.
+    /// The configuration that names it.
     pub config: Config,
-    /// Its store.
+    /// The store that holds it.
     pub store: Arc<dyn Store>,
     /// The master keys, and what they have opened.
     pub unlocked: Unlocked,
 }
 
 impl Opened {
-    /// Opens the installation that a configuration names. Where the store holds none and is not only read, one is made, if it is said
-    /// by whom and when.
+    /// Opens the installation that a configuration names. If the store holds none and is not opened for reading only, one is
+    /// created, if it is given who does that and when.
     pub async fn open(
         config: Config,
         access: Access,
@@ -36,8 +36,8 @@ impl Opened {
         Ok(Self { config, store, unlocked })
     }
 
-    /// Opens the installation that a configuration names to plan what is to be done with it: to read only. A store that holds none is
-    /// one with nothing in it, since whatever is done makes one.
+    /// Opens the installation that a configuration names for planning: for reading only. A store without an installation counts as
+    /// empty, since carrying out the plan creates one.
     pub async fn to_plan(config: Config) -> Result<Self, OpeningError> {
         let master_keys = master_keys(&config)?;
         let store = store(&config, Access::Read).await?;
@@ -48,7 +48,7 @@ impl Opened {
         Ok(Self { config, store, unlocked })
     }
 
-    /// Returns what the acts of administration work on.
+    /// Returns the argument for the acts of administration.
     pub fn administration(&self) -> Administration<'_> {
         Administration {
             store: self.store.as_ref(),

@@ -1,4 +1,4 @@
-//! Opening what a configuration names: the master keys, the store, and the installation in it.
+//! Opens what a configuration names: the master keys, the store, and the installation in it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use tollgate_store_sqlite::{Backup, Sqlite};
 
 use crate::named_secret::{SecretProblem, database_password, secret, sharing};
 
-/// Why what a configuration names can't be opened.
+/// Why the store or the master keys that a configuration names can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpeningError {
-    /// A secret or a file that holds some is not used.
+    /// A secret or a file with secrets can't be used.
     #[error(transparent)]
     Secret(#[from] SecretProblem),
-    /// The file of a master key is gone.
+    /// The file of a master key no longer exists.
     #[error("{0}; restore it, without it the store can't be opened")]
     MasterKeyGone(SecretProblem),
-    /// The text of a master key is none.
+    /// The text of a master key is malformed.
     #[error("the master key can't be read: {0}")]
     MasterKey(#[from] MasterKeyError),
     /// No master key is named.
@@ -33,13 +33,13 @@ pub enum OpeningError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What is in the store can't be opened with the master keys.
+    /// The installation in the store can't be opened with the master keys.
     #[error(transparent)]
     Sealed(#[from] OpenError),
 }
 
 impl OpeningError {
-    /// Says whether the store could not be reached, so that it may be opened later.
+    /// Says whether the store could not be reached, so that opening it may succeed later.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Store(error) | Self::Sealed(OpenError::Store(error)) => {
@@ -117,15 +117,15 @@ pub fn master_key(config: &Config, source: &SecretSource) -> Result<MasterKey, O
     Ok(text.parse()?)
 }
 
-/// Checks the file of a store, or the folder where it is to be made: it holds hashes of secrets and sealed keys.
+/// Checks the access to the file of a store, or to the folder where it will be created: it holds hashes of secrets and sealed keys.
 pub fn check_store(path: &Path) -> Result<(), SecretProblem> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // What may be there is checked as what is.
+    // A file that may exist is checked as if it did.
     let may_exist = path.try_exists().unwrap_or(true);
     let checked =
         if may_exist { access::check(path, Sharing::Private) } else { access::check_folder(folder) };
     match checked {
-        // Whoever opens it says what there is to say of it.
+        // Opening the store reports these errors better.
         Err(AccessError::Io(_)) | Ok(()) => Ok(()),
         Err(error) => Err(SecretProblem::of("the store", path, error)),
     }

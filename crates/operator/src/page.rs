@@ -1,4 +1,4 @@
-//! Lists, a part at a time.
+//! Reads lists page by page.
 
 use serde_json::Value;
 
@@ -7,13 +7,13 @@ use crate::error::OperatorError;
 /// A page of a list.
 #[derive(Debug)]
 pub struct Page {
-    /// What is on it.
+    /// The items on the page.
     pub items: Vec<Value>,
-    /// After what the next one begins; `None` on the last.
+    /// The position after which the next page begins; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// Returns what is on all pages. `page` reads the one after what it is given, or the first one.
+/// Returns the items of all pages. `page` reads the page after a position, or the first one.
 pub(crate) async fn all(
     page: impl AsyncFn(Option<&str>) -> Result<Page, OperatorError>,
 ) -> Result<Vec<Value>, OperatorError> {

@@ -1,4 +1,4 @@
-//! Files that only their owner can read, written whole or not at all.
+//! Files that only their owner can read, written completely or not at all.
 //!
 //! The draft has a random name and must be new, so no symbolic link is followed, and no file is written that another process has
 //! open.
@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-/// Makes a file that does not exist yet. `false`, and nothing written, if something has that name already: of several
+/// Creates a new file. Returns `false`, and writes nothing, if something has that name already: of several
 /// processes at once only one writes.
 pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     let draft = Draft::write(path, content)?;
@@ -19,14 +19,14 @@ pub fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     }
 }
 
-/// Writes a file in place of the one that is there, if there is one. A symbolic link is replaced, not followed.
+/// Writes a file, and replaces an existing one. A symbolic link is replaced, not followed.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let draft = Draft::write(path, content)?;
     fs::rename(&draft.0, path)?;
     sync_folder(path)
 }
 
-/// The draft of the file, beside it. Dropping it removes the draft, unless it was renamed.
+/// The draft of the file, in the same folder. Dropping it removes the draft, unless it was renamed.
 struct Draft(PathBuf);
 
 impl Draft {
@@ -36,7 +36,7 @@ impl Draft {
         draft.push(name);
         draft.push(format!(".{:016x}.partial", rand::random::<u64>()));
         let draft = path.with_file_name(draft);
-        // The file must be new, so no link is followed (POSIX open, O_EXCL).
+        // The file must be new, so that no link is followed (POSIX open, O_EXCL).
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
         let draft = Self(draft);
         file.set_permissions(Permissions::from_mode(0o600))?;
@@ -107,7 +107,7 @@ mod tests {
         assert!(!fs::symlink_metadata(&path).unwrap().is_symlink());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
 
-        // One that leads nowhere is there as well.
+        // A link that leads nowhere counts as existing, too.
         let dangling = folder.path().join("master.key");
         symlink(folder.path().join("nowhere"), &dangling).unwrap();
         assert!(!create(&dangling, b"a secret").unwrap());

@@ -1,4 +1,4 @@
-//! The audit trail as a file: written whole, and verified without the store.
+//! The audit trail as a file: exporting all of it, and verifying it without the store.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
@@ -13,10 +13,10 @@ use tollgate_store::Actor;
 
 use crate::file_error::FileError;
 
-/// How many records are read at once.
+/// How many records are read at a time.
 const PAGE: u32 = 1_000;
 
-/// Why the trail is not exported, or a file of it not verified.
+/// Why the trail can't be exported, or an exported file is not verified.
 #[derive(Debug, thiserror::Error)]
 pub enum TrailError {
     /// A record was changed, removed, inserted, exchanged or cut off.
@@ -28,40 +28,40 @@ pub enum TrailError {
     /// The file can't be read.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A line of the file is none that an export has written.
+    /// A line of the file was not written by an export.
     #[error("line {line} of {} is not a record as `tollgate audit export` writes it", file.display())]
     NotARecord {
-        /// Which line; the first is 1.
+        /// The number of the line; the first is 1.
         line: usize,
-        /// The file.
+        /// The path of the file.
         file: PathBuf,
     },
-    /// The file has no line.
+    /// The file has no lines.
     #[error("{} has no records", .0.display())]
     NoRecords(PathBuf),
-    /// The store could not do it.
+    /// The store failed, or refused to read the trail.
     #[error(transparent)]
     Act(#[from] AdminError),
 }
 
-/// What a file was found to hold.
+/// The result of verifying a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VerifiedFile {
-    /// How many records.
+    /// The number of records in the file.
     pub records: u64,
-    /// When the first was written.
+    /// When the first record was written.
     pub since: Timestamp,
-    /// When the last was.
+    /// When the last record was written.
     pub until: Timestamp,
-    /// The record before the first; its number is 0 if the first is that of the trail.
+    /// The record before the first one; its number is 0 if the first record is the trail's first.
     pub behind: Anchor,
-    /// Whether the trail begins there, by its first number or by what a purge among the records says.
+    /// Whether the trail begins with the first record, by its number or according to a purge among the records.
     pub is_from_the_beginning: bool,
-    /// Where they end.
+    /// The position of the last record.
     pub anchor: Anchor,
 }
 
-/// Verifies what an export has written: each line by itself, and that each follows the one before it. With an anchor the record that it
+/// Verifies an exported file: each line by itself, and that each follows the one before it. If an anchor is given, the record that it
 /// names must be among them.
 pub fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>) -> Result<VerifiedFile, TrailError> {
     let unreadable = |error: io::Error| FileError::unreadable(file, error);
@@ -85,14 +85,14 @@ pub fn verify_file(file: &Path, key: &TrailKey, anchor: Option<Anchor>) -> Resul
     }
 }
 
-/// What was read of a file so far.
+/// The state of reading a file.
 struct Reading<'a> {
     chain: Chain<'a>,
     begin: Link,
     last: Link,
     since: Timestamp,
     until: Timestamp,
-    /// Where the newest purge says that the trail begins.
+    /// The link at which the trail begins, according to the newest purge.
     begins: Option<Link>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Reading<'a> {
     fn end(self) -> Result<VerifiedFile, Flaw> {
         let Self { chain, begin, last, since, until, begins } = self;
         let end = chain.end(last)?;
-        // None is left out between them.
+        // No record between them is missing.
         let records = end.seq - begin.seq;
         let is_from_the_beginning = begin == begins.unwrap_or(Link::START);
         Ok(VerifiedFile {
@@ -131,10 +131,11 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// An export of all records that there are when it begins. What is not read to its end, or is not whole, does not count as exported.
+/// An export of all records that exist when it begins. If it isn't read to its end, or the trail has a flaw, it doesn't count as
+/// exported.
 pub struct Export<'a> {
     admin: Administration<'a>,
-    /// The number of the record behind which it begins, as it was asked for.
+    /// The number of the record after which it begins, as it was asked for.
     after: Option<u64>,
     newest: Link,
     before: Link,
@@ -143,7 +144,7 @@ pub struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    /// Begins behind a record, or behind those that were purged. That it was begun is recorded.
+    /// Begins after a record, or after those that were purged. The beginning is recorded in the trail.
     pub async fn begin(
         admin: Administration<'a>,
         after: Option<u64>,
@@ -159,7 +160,7 @@ impl<'a> Export<'a> {
         Ok(Self { admin, after, newest: trail.newest, before, chain, flaw: None })
     }
 
-    /// Returns the next lines, oldest first; none at the end.
+    /// Returns the next lines, oldest first; empty at the end.
     pub async fn page(&mut self) -> Result<Vec<Value>, TrailError> {
         if self.before.seq >= self.newest.seq {
             return Ok(Vec::new());
@@ -167,7 +168,7 @@ impl<'a> Export<'a> {
         let records = audit::export_page(&self.admin, Some(self.before.seq), PAGE).await?;
         let mut lines = Vec::with_capacity(records.len());
         for record in records.into_iter().take_while(|record| record.link.seq <= self.newest.seq) {
-            // A flaw keeps nobody from seeing the rest.
+            // A flaw doesn't prevent the rest from being exported.
             self.flaw = self.flaw.take().or_else(|| self.chain.next(&record).err());
             let line = Line { before: self.before, record };
             lines.push(line.to_json());
@@ -176,7 +177,7 @@ impl<'a> Export<'a> {
         Ok(lines)
     }
 
-    /// Ends it, where all of it was written: it counts as exported if it is whole. Returns where it ends.
+    /// Ends the export after all of it was written: it counts as exported if the trail has no flaw. Returns the last position.
     pub async fn end(self, actor: &Actor) -> Result<Anchor, TrailError> {
         let end = self.flaw.map_or_else(|| self.chain.end(self.newest), Err)?;
         audit::end_export(&self.admin, self.after, end, actor).await?;

@@ -1,4 +1,4 @@
-//! What is shown of merchants, clients and secrets.
+//! How merchants, clients and secrets are shown.
 
 use std::collections::BTreeMap;
 

@@ -1,28 +1,28 @@
-//! What the pages load beside themselves, and beside what every page of the sandbox loads.
+//! The files that the portal's pages load, beside those of every page of the sandbox.
 
 use tollgate_http::pages::{self, Asset, Kind};
 use tollgate_sandbox::assets::{Assets, FOLDER};
 
-/// What pages of panels look like.
+/// The style of pages with panels.
 pub(crate) static PANELS: Asset = Asset::new(FOLDER, "panels", Kind::Css, pages::PANELS);
 
-/// What the playground looks like, beyond that.
+/// The additional style of the playground.
 pub(crate) static PLAYGROUND_STYLE: Asset =
     Asset::new(FOLDER, "playground", Kind::Css, include_str!("../assets/playground.css"));
 
-/// What makes the playground lively. It works without.
+/// The script of the playground, which works without it.
 pub(crate) static PLAYGROUND_SCRIPT: Asset =
     Asset::new(FOLDER, "playground", Kind::Script, include_str!("../assets/playground.js"));
 
-/// What the reference looks like, beyond that.
+/// The additional style of the reference.
 pub(crate) static REFERENCE_STYLE: Asset =
     Asset::new(FOLDER, "reference", Kind::Css, include_str!("../assets/reference.css"));
 
-/// What makes the reference handier. It works without.
+/// The script of the reference, which works without it.
 pub(crate) static REFERENCE_SCRIPT: Asset =
     Asset::new(FOLDER, "reference", Kind::Script, include_str!("../assets/reference.js"));
 
-/// What the pages of the portal load, which whoever mounts them has the sandbox serve.
+/// The assets of the portal's pages, which the sandbox serves with its own.
 pub static ASSETS: Assets =
     &[&PANELS, &PLAYGROUND_STYLE, &PLAYGROUND_SCRIPT, &REFERENCE_STYLE, &REFERENCE_SCRIPT];
 

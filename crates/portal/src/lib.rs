@@ -1,8 +1,8 @@
-//! The developer portal: what the developers who call Tollgate's authority see of it in a browser.
+//! The developer portal: web pages for the developers who call Tollgate's authority.
 //!
-//! It is the page that a person finds first, a reference of the HTTP API, and a playground, where tokens are issued, used and
-//! broken on the sandbox Payment API. Production needs neither; whoever builds a server mounts [`routes`] beside those of
-//! [`tollgate_sandbox`], which knows none of these pages. The portal knows no server: what it needs of one comes as values
+//! It consists of a start page, a reference of the HTTP API, and a playground, where tokens are issued, used and
+//! broken on the sandbox Payment API. Production needs none of them; a program that builds a server mounts [`routes`] beside those of
+//! [`tollgate_sandbox`], which knows none of these pages. The portal knows no server: what it needs from one comes as values
 //! ([`Playground`], [`Document`]).
 
 mod assets;

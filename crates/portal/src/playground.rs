@@ -1,9 +1,9 @@
 //! The playground: a page where people issue a token, see every step of its lifetime, break it, and see why it is refused.
 //!
-//! What a visitor does goes through the whole server, the very code that callers meet. Secrets and whole tokens stay
-//! here, in the session; the browser holds the session's name and is shown tokens without their signature.
+//! A visitor's calls go through the whole server, the same code that serves other callers. Secrets and whole tokens stay
+//! here, in the session; the browser has only the session's name and is shown tokens without their signature.
 //!
-//! Every action is a form. The answer to it is a redirect to the page, so that all of it works without a script.
+//! Every action is a form, which is answered by a redirect to the page, so that all of it works without a script.
 
 mod actions;
 mod calls;
@@ -43,40 +43,40 @@ pub(crate) use self::request_checks::PATH;
 use self::request_checks::{Form, Refused, Site};
 use self::session::{Field, Opened, Sessions};
 
-/// No form of the page is longer, in bytes.
+/// The longest form of the page, in bytes.
 const MAX_FORM: usize = 8 * 1024;
 
-/// How often expired sessions are looked for.
+/// How often expired sessions are removed.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// What the playground is wired with, by whoever starts the server.
+/// The parts that the playground uses, from the program that starts the server.
 pub struct Playground {
-    /// The client kit, whose behaviour is shown.
+    /// The client kit, whose behaviour the playground shows.
     pub kit: Arc<dyn Kit>,
-    /// Who visitors on this machine act as. Others, and all where there is none, bring credentials of the test
+    /// The credentials of visitors on this machine. Other visitors, and all if there are none, bring credentials of the test
     /// environment.
     pub demo: Option<Credentials>,
-    /// What inspects the visitors' tokens.
+    /// The inspection of the visitors' tokens.
     pub inspect: Arc<dyn Inspect>,
-    /// The service that their calls go to: the whole server.
+    /// The service that visitors' calls go to: the whole server.
     pub calls: Calls,
 }
 
 impl Playground {
-    /// The demo client, which is lent to who is at this machine. Others bring credentials.
+    /// Returns the demo client, for visitors on this machine only. Others bring credentials.
     fn demo_for(&self, from: ClientAddress) -> Option<Credentials> {
         self.demo.clone().filter(|_| from.known().is_some_and(|address| address.is_loopback()))
     }
 }
 
-/// What all sessions share.
+/// The state that all sessions share.
 struct PlaygroundState {
     host: Arc<Host>,
     playground: Playground,
     sessions: Sessions,
 }
 
-/// The one route of the playground, whose calls are made by `calls`.
+/// Returns the only route of the playground.
 pub(crate) fn routes(host: Arc<Host>, playground: Playground) -> Vec<(&'static str, MethodRouter)> {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD, POST" };
     let state = PlaygroundState { host, sessions: Sessions::default(), playground };
@@ -106,7 +106,7 @@ async fn show(
     shown.await.unwrap_or_else(page::refuse)
 }
 
-/// Does what a form asks for, and leads back to the page.
+/// Carries out the action of a form, and redirects to the page.
 async fn perform(
     State(state): State<Arc<PlaygroundState>>,
     Extension(from): Extension<ClientAddress>,
@@ -116,7 +116,7 @@ async fn perform(
 }
 
 impl PlaygroundState {
-    /// Ends expired sessions even if nobody visits any more, so that their secrets are wiped.
+    /// Removes expired sessions even if nobody visits any more, so that their secrets are wiped.
     fn sweep(self: &Arc<Self>) {
         if !self.sessions.wants_sweeper() {
             return;
@@ -160,7 +160,7 @@ impl PlaygroundState {
     }
 }
 
-/// Leads the reader back: to the result of the action, or to the field that is wrong.
+/// Redirects the visitor to the result of the action, or to the field that is wrong.
 fn back_to_the_page(field: Option<Field>) -> Response {
     let place = match field {
         None => "/playground#result",

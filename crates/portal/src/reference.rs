@@ -1,6 +1,6 @@
-//! `GET /docs`: the reference that people read, made of the document that tools read.
+//! `GET /docs`: the reference for people, made from the OpenAPI document for tools.
 //!
-//! Nothing is written here that is not in the description: the page shows its operations, fields, answers and refusals in an
+//! All of its content comes from the document: the page shows its operations, fields, answers and refusals in an
 //! order for people.
 
 mod audience;
@@ -32,18 +32,18 @@ use crate::reference::json::{members, object, resolved, text};
 use crate::reference::prose::{Piece, block, paragraphs, pieces};
 use crate::reference::refusals::{Common, Refusal};
 
-/// The page as it is served; composed when it is first asked for.
+/// The page as it is served, which is made when it is first requested.
 struct Reference {
-    /// Whether it leads to the playground.
+    /// Whether the page links to the playground.
     has_playground: bool,
     document: Document,
     page: OnceLock<SharedText>,
 }
 
-/// Makes the description of the HTTP API that the page shows.
+/// A function that makes the description of the HTTP API.
 pub type Document = Box<dyn Fn() -> Value + Send + Sync>;
 
-/// The one route of the reference.
+/// Returns the only route of the reference.
 pub(crate) fn routes(has_playground: bool, document: Document) -> Vec<(&'static str, MethodRouter)> {
     let reference = Arc::new(Reference { has_playground, document, page: OnceLock::new() });
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
@@ -52,7 +52,7 @@ pub(crate) fn routes(has_playground: bool, document: Document) -> Vec<(&'static 
 }
 
 impl Reference {
-    /// Answers a request for it.
+    /// Answers a request for the page.
     fn answer(&self, asked: &HeaderMap) -> Response<Full<Bytes>> {
         let render = || SharedText::new(render(&(self.document)(), self.has_playground).into());
         let page = self.page.get_or_init(render);
@@ -60,7 +60,7 @@ impl Reference {
         let body = page.body(Coding::taken(asked), &mut headers);
         let mut response = Response::new(Full::new(body));
         *response.headers_mut() = headers;
-        // Nothing in it is anybody's own.
+        // The page is the same for everybody.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
         response
     }
@@ -84,7 +84,7 @@ struct Page<'a> {
     oauth_errors: Vec<Code<'a>>,
 }
 
-/// Operations that belong together.
+/// A group of related operations.
 struct Group<'a> {
     name: &'a str,
     anchor: String,
@@ -110,7 +110,7 @@ struct Operation<'a> {
     common: Vec<StatusCode>,
 }
 
-/// An answer that is no refusal.
+/// An answer that is not a refusal.
 struct Answer<'a> {
     status: StatusCode,
     description: Vec<Piece<'a>>,
@@ -119,7 +119,7 @@ struct Answer<'a> {
     example: Option<String>,
 }
 
-/// A code and when it is answered.
+/// An error code, and when it is answered.
 struct Code<'a> {
     name: &'a str,
     status: &'a str,
@@ -190,7 +190,7 @@ impl<'a> Operation<'a> {
             description: paragraphs(text(&operation["description"])),
             access,
             scope,
-            // What every operation has is said once, at the start.
+            // Parameters that every operation has are described once, at the start.
             parameters: members(operation, "parameters")
                 .filter(|parameter| parameter["$ref"].is_null())
                 .map(Field::of_parameter)
@@ -228,7 +228,7 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// The list in a description: "- `CODE` (status): when".
+/// Returns the list in a description: "- `CODE` (status): when".
 fn codes(description: &str) -> Vec<Code<'_>> {
     let lines = description.lines().filter_map(|line| line.strip_prefix("- `")?.split_once('`'));
     let read = lines.filter_map(|(name, rest)| {

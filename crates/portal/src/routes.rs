@@ -11,7 +11,7 @@ use crate::reference::Document;
 use crate::start::Start;
 use crate::{playground, reference};
 
-/// The routes of the portal: the start page, the reference, and a playground if there is one, which calls the sandbox of
+/// Makes the routes of the portal: the start page, the reference, and a playground if there is one, which calls the sandbox of
 /// `host`. They load [`ASSETS`](crate::ASSETS), which the sandbox serves with its own.
 pub fn routes(host: &Arc<Host>, document: Document, playground: Option<Playground>) -> Routes {
     let mut routes = vec![start(&host.settings.public_url, playground.is_some())];
@@ -20,7 +20,7 @@ pub fn routes(host: &Arc<Host>, document: Document, playground: Option<Playgroun
     routes
 }
 
-/// The route of the page that a person finds first.
+/// Returns the route of the start page.
 fn start(public_url: &str, has_playground: bool) -> (&'static str, MethodRouter) {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
     let start = Start { public_url: public_url.to_owned(), has_playground };

@@ -1,4 +1,4 @@
-//! `GET /`: where a person who was given nothing but the base URL finds the rest.
+//! `GET /`: the start page, for a person who was given only the base URL.
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
@@ -6,18 +6,18 @@ use http::HeaderMap;
 use tollgate_http::pages::{Policy, headers, wants_html};
 use tollgate_sandbox::Error;
 
-/// The page: what this is, and where things are.
+/// The start page: what this server is, with links.
 #[derive(Template, Clone)]
 #[template(path = "start.html")]
 pub(crate) struct Start {
     /// The base URL that callers use.
     pub(crate) public_url: String,
-    /// Whether it leads to the playground.
+    /// Whether the page links to the playground.
     pub(crate) has_playground: bool,
 }
 
 impl Start {
-    /// Answers a person. To a program this is no path of the API.
+    /// Answers a person's browser. For programs, the API has no such path.
     pub(crate) fn answer(&self, asked: &HeaderMap) -> Response {
         if !wants_html(asked) {
             return Error::NotFound.into_response();

@@ -1,4 +1,4 @@
-//! Times as they are written for people.
+//! The format of times for people.
 
 use tollgate_core::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What is answered where nothing is.
+//! The answer to requests for unknown paths.
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +11,7 @@ use tollgate_sandbox::Error;
 #[template(path = "unknown.html")]
 struct Unknown;
 
-/// Answers at every path that leads nowhere: 404 with a page for a browser, and in the envelope for others.
+/// Answers requests for unknown paths with 404: with a page for a browser, and in the envelope for others.
 pub fn unknown() -> MethodRouter {
     any(async |headers: HeaderMap| answer(&headers))
 }
@@ -20,7 +20,7 @@ fn answer(asked: &HeaderMap) -> Response {
     let mut refused = Error::NotFound.into_response();
     if wants_html(asked) {
         let html = Unknown.render().expect("a template writes into a string, which never fails");
-        // It is counted and logged as any other refusal.
+        // The refusal is counted and logged like any other.
         *refused.headers_mut() = headers(Policy::default());
         *refused.body_mut() = html.into();
     }

@@ -1,4 +1,4 @@
-//! What pages load beside themselves: the payment page, and the pages that are mounted beside the sandbox.
+//! The files that pages load: the payment page, and the pages that are mounted beside the sandbox.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -7,10 +7,10 @@ use tollgate_http::pages::{self, Asset, Kind};
 
 use crate::error::Error;
 
-/// Where assets are.
+/// The path of the folder with the assets.
 pub const FOLDER: &str = "/assets/";
 
-/// What all pages look like.
+/// The style of all pages.
 pub static STYLE: Asset = Asset::new(FOLDER, "tollgate", Kind::Css, pages::STYLE);
 
 /// The icon of all pages.
@@ -19,17 +19,17 @@ pub static ICON: Asset = Asset::new(FOLDER, "icon", Kind::Svg, pages::ICON);
 /// Assets below [`FOLDER`].
 pub type Assets = &'static [&'static Asset];
 
-/// What the payment page loads.
+/// The assets of the payment page.
 static OWN: [&Asset; 2] = [&STYLE, &ICON];
 
-/// `GET /assets/{name}`.
+/// Answers `GET /assets/{name}`.
 pub(crate) async fn get(State(others): State<Assets>, uri: Uri, asked: HeaderMap) -> Result<Response, Error> {
     let mut all = OWN.iter().chain(others);
     let asset = all.find(|asset| asset.to_string() == uri.path()).ok_or(Error::NotFound)?;
     Ok(asset.response(&asked))
 }
 
-/// `GET /favicon.ico`: what asks for it by this name takes the icon as it is.
+/// Answers `GET /favicon.ico`: programs that ask for this name get the icon as it is.
 pub(crate) async fn icon(asked: HeaderMap) -> Response {
     ICON.response_kept("public, max-age=86400", &asked)
 }

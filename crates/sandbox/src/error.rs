@@ -1,7 +1,6 @@
 //! Why requests are refused, and what callers are told: the one mapping of the sandbox's errors to answers.
 //!
-//! An error has two texts. What a caller may know is its code and [`Error::message`]; what the log may know is its
-//! `Display`.
+//! An error has two texts. Callers get its code and [`Error::message`]; the log gets its `Display`.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,42 +14,42 @@ use tollgate_http::refusal::{Dialect, Reason, Refusal};
 use tollgate_http::{BodyError, NotUnderstood, Problem, Problems};
 use tollgate_store::StoreError;
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Its body or parameters are not as they must be.
+    /// The request's body or parameters are invalid.
     #[error("{} problems in the request", .0.iter().count())]
     Invalid(Problems),
-    /// There is nothing at this path.
+    /// No route has this path.
     #[error("no such path")]
     NotFound,
-    /// There is no such payment request, or it is another merchant's.
+    /// The payment request does not exist, or belongs to another merchant.
     #[error("no such payment request")]
     PaymentRequestNotFound,
-    /// There is no such merchant, or the caller may not act for it.
+    /// The merchant does not exist, or the caller may not act for it.
     #[error("no such merchant")]
     MerchantNotFound,
-    /// The path takes other methods.
+    /// The route doesn't take this method.
     #[error("method not allowed")]
     MethodNotAllowed {
-        /// Those it takes, as in the header `Allow`.
+        /// The methods that it takes, as in the header `Allow`.
         allow: &'static str,
     },
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     Timeout,
-    /// The body broke off.
+    /// The body ended early.
     #[error("the body could not be read")]
     BrokenBody,
     /// The body is too long.
     #[error("the body is too long")]
     TooLarge,
-    /// The body is of another type than the one that is understood, or is compressed.
+    /// The body has another type than the one that is understood, or is compressed.
     #[error("{why}")]
     MediaType {
-        /// Which of both.
+        /// Whether the type or the compression is the problem.
         why: NotUnderstood,
-        /// The type that is understood.
+        /// The type that is understood, in words.
         expected: &'static str,
     },
     /// The first request with the same idempotency key has not finished.
@@ -59,7 +58,7 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The payment was decided otherwise before.
+    /// The payment has already been decided differently.
     #[error("the payment has been decided otherwise")]
     Decided,
     /// The payment page has expired.
@@ -68,25 +67,25 @@ pub enum Error {
     /// The merchant creates too many payment requests.
     #[error("too many payment requests of this merchant")]
     TooMany {
-        /// How long until the next one is allowed.
+        /// How long until the next payment request is allowed.
         retry_after: Duration,
     },
-    /// The store did not do as asked, or its answer was lost.
+    /// The store did not do what it was asked, or its answer was lost.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// The store could not say whether an idempotency key is free, or could not take it; nothing was created.
     #[error("{0}")]
     IdempotencyStore(StoreError),
-    /// A defect of ours; the request id finds it in the log.
+    /// The server has a defect; the request id finds it in the log.
     #[error("{0}")]
     Internal(String),
 }
 
-/// How long a caller should wait before it repeats what failed for a passing reason.
+/// How long a caller should wait before it repeats a request that failed for a temporary reason.
 const SOON: Duration = Duration::from_secs(1);
 
 impl Error {
-    /// Its code on the wire.
+    /// Returns the error code on the wire.
     pub const fn code(&self) -> Code {
         match self {
             Self::Invalid(_) | Self::BrokenBody => Code::ValidationError,
@@ -108,7 +107,7 @@ impl Error {
         }
     }
 
-    /// What the caller is told.
+    /// Returns the message for the caller.
     pub const fn message(&self) -> &'static str {
         match self {
             Self::BrokenBody => "The body of the request broke off or is not valid HTTP.",
@@ -131,7 +130,7 @@ impl Error {
         }
     }
 
-    /// Adds the headers that belong to it.
+    /// Adds the headers that belong to the error.
     fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             Self::MethodNotAllowed { allow } => refusal.header(ALLOW, HeaderValue::from_static(allow)),
@@ -141,7 +140,7 @@ impl Error {
             }
             Self::TooMany { retry_after } => refusal.retry_after(*retry_after),
             Self::InProgress | Self::Store(_) | Self::IdempotencyStore(_) => refusal.retry_after(SOON),
-            // What is left of the body is not read: the connection can't serve another request.
+            // The rest of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
                 refusal.header(CONNECTION, HeaderValue::from_static("close"))
             }
@@ -157,7 +156,7 @@ impl Error {
         }
     }
 
-    /// What is wrong with the parts of the request, if that is it.
+    /// Returns the problems with the parts of the request, if the error has any.
     fn problems(&self) -> Option<Cow<'_, Problems>> {
         match self {
             Self::Invalid(problems) => Some(Cow::Borrowed(problems)),
@@ -168,7 +167,7 @@ impl Error {
         }
     }
 
-    /// The answer, in the envelope.
+    /// Returns the answer, in the envelope.
     pub fn response<B: From<Bytes>>(&self) -> http::Response<B> {
         let code = self.code();
         let status = StatusCode::from_u16(code.status()).expect("codes have valid statuses");

@@ -1,4 +1,4 @@
-//! What the sandbox needs of the server that it is mounted in.
+//! What the sandbox needs from the server that it is mounted in.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,36 +9,36 @@ use tollgate_store::Store;
 
 use crate::error::Error;
 
-/// What the sandbox needs of the server that it is mounted in.
+/// What the sandbox needs from the server that it is mounted in.
 pub struct Host {
-    /// What remembers payment requests and idempotency keys.
+    /// The store of payment requests and idempotency keys.
     pub store: Arc<dyn Store>,
-    /// What verifies tokens. Its clock is the sandbox's.
+    /// The verifier of tokens, whose clock the sandbox uses.
     pub verifier: Arc<Verifier>,
-    /// Tells how far time has come, whatever the clock is set to.
+    /// Returns the present time, unaffected by changes of the clock.
     pub steady_now: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    /// Counts a payment request that a merchant creates; `Err` tells how long until the next one is allowed.
+    /// Counts a payment request that a merchant creates; `Err` is how long until the next one is allowed.
     pub count_create: Box<dyn Fn(MerchantId) -> Result<(), Duration> + Send + Sync>,
-    /// What is configured.
+    /// The settings of the server that concern the sandbox.
     pub settings: Settings,
 }
 
-/// The part of a server's configuration that the sandbox goes by.
+/// The part of a server's configuration that concerns the sandbox.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The base URL that callers use.
     pub public_url: String,
     /// How long the body of a request may take to arrive.
     pub body_timeout: Duration,
-    /// How long the page of a payment request takes a decision.
+    /// How long a decision can be made on the page of a payment request.
     pub page_ttl: Duration,
     /// How long an answer is kept under its idempotency key.
     pub idempotency_ttl: Duration,
-    /// How long a request may take to have its effect before a repeat may take its key over.
+    /// How long a request may take to have its effect before a repeat may take over its key.
     pub idempotency_lease: Duration,
-    /// How long an access token lasts.
+    /// How long an access token is valid.
     pub access_ttl: Duration,
-    /// How long after its end a token is still taken.
+    /// How long after its expiry a token is still accepted.
     pub exp_leeway: Duration,
 }
 
@@ -56,17 +56,17 @@ impl Host {
         (self.count_create)(merchant).map_err(|retry_after| Error::TooMany { retry_after })
     }
 
-    /// The current time.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         self.verifier.now()
     }
 
-    /// How far time has come. What is to count for a length of time counts from here.
+    /// Returns the present time, unaffected by changes of the clock. Times that last for a given duration are counted from here.
     pub(crate) fn steady_now(&self) -> Timestamp {
         (self.steady_now)()
     }
 
-    /// The time that has passed for certain.
+    /// Returns the time that has certainly passed.
     pub(crate) fn passed(&self) -> Timestamp {
         self.steady_now().min(self.now())
     }

@@ -2,7 +2,7 @@
 //! (draft-ietf-httpapi-idempotency-key-header).
 //!
 //! The key's row is the lock. It is taken by a lease, and completed in the transaction that has the effect, together
-//! with the answer; so a process that dies leaves either nothing but a lease, which ends by itself, or the whole.
+//! with the answer; so a process that dies leaves either only a lease, which ends by itself, or the complete result.
 
 use rand::Rng;
 use tollgate_core::{Environment, MerchantId};
@@ -12,7 +12,7 @@ use tollgate_store::{Answer, Begun, IdempotencyScope, Lease};
 use crate::error::Error;
 use crate::host::Host;
 
-/// Where a key counts.
+/// Returns a key with the scope in which it is unique.
 pub(crate) fn scoped(
     key: IdempotencyKey,
     merchant_id: MerchantId,
@@ -24,14 +24,14 @@ pub(crate) fn scoped(
 
 /// What to do with a request that has a key.
 pub(crate) enum Turn {
-    /// It is the first: do what it asks for, and complete the lease.
+    /// It is the first one: do what it asks for, and complete the lease.
     First(Lease),
-    /// It is a repeat: answer this.
+    /// It is a repeat: send this answer.
     Repeat(Answer),
 }
 
-/// Takes the key, or finds the answer that it already has. A key is free again when its time has passed for certain: not
-/// because a clock was set forth.
+/// Takes the key, or finds the answer that it already has. A key is free again when its time has certainly passed, not
+/// just because a clock was set forward.
 pub(crate) async fn begin(
     host: &Host,
     scope: IdempotencyScope,
@@ -49,7 +49,7 @@ pub(crate) async fn begin(
     }
 }
 
-/// Why an invalid request is refused: a key that is taken belongs to a valid one, hence to another.
+/// Returns the error for an invalid request: a key that is taken belongs to a valid request, so to another one.
 pub(crate) async fn refuse(host: &Host, scope: Option<IdempotencyScope>, problems: Problems) -> Error {
     let Some(scope) = scope else { return problems.into() };
     match host.store().is_taken(&scope, host.passed()).await {

@@ -1,7 +1,7 @@
 //! A sandbox of the Payment API behind Tollgate's guard, with the page behind a `redirect_url`.
 //!
-//! Production does not need it: whoever builds a server mounts [`routes`] where it is wanted. The sandbox knows no server:
-//! what it needs of one comes as values ([`Host`]).
+//! Production does not need it: a program that builds a server mounts [`routes`] if it wants them. The sandbox knows no server:
+//! what it needs from one comes as values ([`Host`]).
 
 pub mod assets;
 mod error;

@@ -1,4 +1,4 @@
-//! The sandbox Payment API: what the guard stands in front of, and the page behind a `redirect_url`.
+//! The sandbox Payment API, which the guard protects, and the page behind a `redirect_url`.
 
 mod answer;
 mod body;
@@ -33,7 +33,7 @@ use tollgate_guard::{GuardLayer, Requirement, Verifier};
 use crate::error::Error;
 use crate::host::Host;
 
-/// The routes of the Payment API and its page, guarded by `verifier`. Only credentials of the test environment are admitted.
+/// Makes the routes of the Payment API and its page, guarded by `verifier`. Only credentials of the test environment are admitted.
 pub fn routes(host: &Arc<Host>, verifier: Arc<Verifier>) -> Vec<(&'static str, MethodRouter)> {
     let guard = GuardLayer::new(verifier).report_client();
     let requirement = |scope: &str| {

@@ -9,10 +9,10 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::payments;
 
-/// Paths as the router reads them, and what answers there.
+/// Routes, each with its path as the router takes it.
 pub type Routes = Vec<(&'static str, MethodRouter)>;
 
-/// The routes of the sandbox: the Payment API, its page, and what pages load. `others` is what the pages load that are
+/// Makes the routes of the sandbox: the Payment API, its page, and the assets of pages. `others` are the assets of the pages that are
 /// mounted beside it.
 pub fn routes(host: &Arc<Host>, others: Assets) -> Routes {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };

@@ -1,9 +1,8 @@
-//! Who may read a file with a secret, and who may replace it.
+//! Checks who may read a file with a secret, and who may replace it.
 //!
-//! One rule for all of them: the file belongs to root or to the user of this process; others can't write it; those who can
-//! read it are its owner, a group of this process, and nobody else. Links are followed, as Kubernetes mounts secrets behind
-//! some, and it is the file at their end and the folder of that file that count. What others could read is still private where
-//! they can't enter a folder above it.
+//! One rule for all of them: the file belongs to root or to the user of this process; others can't write it; only its owner and
+//! groups of this process can read it. Links are followed, as Kubernetes mounts secrets behind some; the file at their end and the
+//! folder of that file are what count. A file that others could read is still private if they can't enter a folder above it.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -20,7 +19,7 @@ mod acl;
 const READ: u32 = 4;
 const WRITE: u32 = 2;
 const ENTER: u32 = 1;
-/// Of a folder: only the owner of a file may remove or rename it.
+/// The sticky bit of a folder: only the owner of a file may remove or rename it.
 const STICKY: u32 = 0o1000;
 const TYPE: u32 = 0o170_000;
 const PIPE: u32 = 0o010_000;
@@ -28,14 +27,14 @@ const PIPE: u32 = 0o010_000;
 /// Whether a file with a secret may be readable for every user of the machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sharing {
-    /// It may not, unless they can't enter a folder above it.
+    /// It may not, unless others can't enter a folder above it.
     #[default]
     Private,
-    /// It may: whoever says so knows that nobody else is on the machine, as in most containers.
+    /// It may: the operator knows that nobody else uses the machine, as in most containers.
     WorldReadable,
 }
 
-/// Others can read or replace a file with a secret, or its folder.
+/// The error that others can read or replace a file with a secret, or its folder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} {problem}", path.display())]
 pub struct Exposed {
@@ -43,13 +42,13 @@ pub struct Exposed {
     problem: Problem,
 }
 
-/// Why a file with a secret is not read.
+/// Why a file with a secret can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// The system does not let this process read it.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Others have access to it.
+    /// Other users have access to the file.
     #[error(transparent)]
     Exposed(#[from] Exposed),
 }
@@ -68,7 +67,7 @@ pub fn check(path: &Path, sharing: Sharing) -> Result<(), AccessError> {
     judge(path, &found, sharing, &Process::current()?)
 }
 
-/// Checks a folder for files with secrets: others can't replace what is in it.
+/// Checks a folder for files with secrets: others must not be able to replace the files in it.
 pub fn check_folder(path: &Path) -> Result<(), AccessError> {
     folder(path, &Process::current()?)
 }
@@ -85,7 +84,7 @@ fn judge(path: &Path, file: &Node, sharing: Sharing, process: &Process) -> Resul
         return Err(exposed(Problem::Writable { who, mode: file.mode }).into());
     }
     if file.mode & TYPE == PIPE {
-        // One that was inherited has no folder.
+        // An inherited file has no folder.
         let readable = file.open_to(READ, process);
         return readable
             .map_or(Ok(()), |who| Err(exposed(Problem::Readable { who, mode: file.mode }).into()));
@@ -115,7 +114,7 @@ fn folder(path: &Path, process: &Process) -> Result<(), AccessError> {
     }
 }
 
-/// Whether nobody else can enter this folder, or one above it.
+/// Says whether nobody else can enter this folder, or one above it.
 fn is_enclosed(folder: &Path, process: &Process) -> io::Result<bool> {
     for folder in folder.ancestors() {
         let found = Node::at(folder)?;
@@ -126,7 +125,7 @@ fn is_enclosed(folder: &Path, process: &Process) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Who runs this process.
+/// The user and the groups of this process.
 #[derive(Debug)]
 struct Process {
     user: u32,
@@ -145,14 +144,14 @@ impl Process {
     }
 }
 
-/// A file or a folder: whose it is, and who else may use it.
+/// The owner of a file or a folder, and who else may use it.
 #[derive(Debug)]
 struct Node {
     owner: u32,
     group: u32,
     mode: u32,
-    /// Users and groups beside the owner and the group (acl(5)). If there are any, the bits of the group in the mode are not
-    /// the group's, but the most that any of them may.
+    /// Users and groups beside the owner and the group (acl(5)). If there are any, the group bits of the mode are not
+    /// the group's rights, but the maximum for all of them.
     grants: Vec<Grant>,
 }
 
@@ -169,7 +168,7 @@ impl Node {
         Self { owner: found.uid(), group: found.gid(), mode: found.mode(), grants }
     }
 
-    /// Who may do this besides root, the user of the process and its groups.
+    /// Returns who may do this besides root, the user of the process and its groups.
     fn open_to(&self, bit: u32, process: &Process) -> Option<Who> {
         if self.mode & bit != 0 {
             return Some(Who::Everybody);
@@ -189,7 +188,7 @@ impl Node {
     }
 }
 
-/// Somebody other than root and this process.
+/// A user or group other than root and those of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Everybody,

@@ -1,4 +1,4 @@
-//! AWS Secrets Manager.
+//! Secrets in AWS Secrets Manager.
 
 use std::borrow::Cow;
 
@@ -117,7 +117,7 @@ impl Aws {
 }
 
 fn refused(answer: &Answer) -> Reason {
-    // The code is in the header or in the body, with a namespace before it or an address behind it.
+    // The code is in the header or in the body, with a namespace before it or an address after it.
     let (header, error) = (answer.headers.get("x-amzn-errortype"), answer.error());
     let code = header.and_then(|value| value.to_str().ok()).or(error["__type"].as_str()).unwrap_or_default();
     let code = code.split(':').next().and_then(|code| code.rsplit('#').next()).unwrap_or_default();

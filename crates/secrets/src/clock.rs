@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Reads both clocks.
+/// A pair of clocks: a monotonic one and a wall clock.
 pub trait Clock: Send + Sync + 'static {
     /// Reads the clocks now.
     fn now(&self) -> Reading;
@@ -13,26 +13,26 @@ pub trait Clock: Send + Sync + 'static {
 /// A reading of both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
-    /// Since an arbitrary start. It never goes back, and may stand still while the machine is suspended.
+    /// The time since an arbitrary start. It never goes back, and may stand still while the machine is suspended.
     pub monotonic: Duration,
-    /// Since 1970 in UTC. It goes on while the machine is suspended, and may be set.
+    /// The time since 1970 in UTC. It goes on while the machine is suspended, and may be set.
     pub wall: Duration,
 }
 
 impl Reading {
-    /// The reading this much later.
+    /// Returns the reading this much later.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self { monotonic: self.monotonic.saturating_add(duration), wall: self.wall.saturating_add(duration) }
     }
 
-    /// How long it takes until `later`, by the clock that gets there first. Zero when one of them has.
+    /// Returns how long it takes until `later`, by the clock that gets there first; zero if one of them has.
     pub fn until(self, later: Self) -> Duration {
         let monotonic = later.monotonic.saturating_sub(self.monotonic);
         monotonic.min(later.wall.saturating_sub(self.wall))
     }
 
-    /// Whether both clocks are before `later`.
+    /// Says whether both clocks are before `later`.
     pub fn is_before(self, later: Self) -> bool {
         self.monotonic < later.monotonic && self.wall < later.wall
     }

@@ -17,7 +17,7 @@ impl<T: Clone> CredentialCache<T> {
         Self(Mutex::new(None))
     }
 
-    /// The cached value, or else the one that `obtain` returns.
+    /// Returns the cached value, or else the one that `obtain` returns.
     pub(crate) async fn or(
         &self,
         now: Timestamp,
@@ -34,7 +34,7 @@ impl<T: Clone> CredentialCache<T> {
         Ok(value)
     }
 
-    /// Asks once, and once more without the cached value where that is refused, because it may have been revoked.
+    /// Calls `ask`, and once more without the cached value if that is refused, because the value may have been revoked.
     pub(crate) async fn asking<V, F>(&self, now: Timestamp, ask: impl Fn() -> F) -> Result<V, Reason>
     where
         F: Future<Output = Result<V, Reason>>,
@@ -64,7 +64,7 @@ struct Refused {
 }
 
 impl Gate {
-    /// The outcome of `log_in`, or the last refusal where it was of the same credentials and its pause has not passed. The
+    /// Returns the outcome of `log_in`, or the last refusal if it was for the same credentials and its pause has not passed. The
     /// pause depends on the status.
     pub(crate) async fn pass<T>(
         &self,
@@ -113,7 +113,7 @@ mod tests {
         Reason::Refused { refusal: Refusal::Denied, status, code: Some("no".to_owned()), advice: "advice" }
     }
 
-    /// Whether the login is tried at this time with this, and how it ends.
+    /// Says whether the login is tried at this time with these credentials, and how it ends.
     async fn is_tried(
         gate: &Gate,
         with: u8,

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::file::Sharing;
 use crate::{Clock, Mark, Reading, Reason, Secret, SystemClock, file, payload};
 
-/// The variable by which an operator says that nobody else is on the machine, as in most containers.
+/// The variable by which an operator says that nobody else uses the machine, as in most containers.
 const WORLD_READABLE: &str = "TOLLGATE_WORLD_READABLE_SECRETS";
 
 type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -19,18 +19,18 @@ type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 pub struct Environment {
     variables: Variables,
     clock: Arc<dyn Clock>,
-    /// What is read here is no secret.
+    /// Whether the values are not secret.
     public: bool,
 }
 
 impl Environment {
-    /// The environment of this process and the system's clock.
+    /// Returns the environment of this process and the system's clock.
     #[expect(clippy::disallowed_methods, reason = "this is the environment that everything else is given")]
     pub fn process() -> Self {
         Self::new(|name| std::env::var(name).ok(), SystemClock::new())
     }
 
-    /// An environment of other variables and another clock.
+    /// Makes an environment of other variables and another clock.
     pub fn new(
         variables: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
         clock: impl Clock,
@@ -38,7 +38,7 @@ impl Environment {
         Self { variables: Arc::new(variables), clock: Arc::new(clock), public: false }
     }
 
-    /// The same for values that are no secrets, such as a base URL: every user may read their files, though not change them.
+    /// Marks the values as not secret, such as a base URL: every user may read their files, though not change them.
     #[must_use]
     pub fn of_public_values(self) -> Self {
         Self { public: true, ..self }
@@ -52,23 +52,23 @@ impl Environment {
         self.clock.now()
     }
 
-    /// A variable. An empty one counts as not set, as in the tools of all three stores.
+    /// Returns a variable. An empty one counts as not set, as in the tools of all three stores.
     pub fn variable(&self, name: &str) -> Option<String> {
         self.given(name).filter(|value| !value.is_empty())
     }
 
-    /// A variable as it is, even if it is empty.
+    /// Returns a variable as it is, even if it is empty.
     pub(crate) fn given(&self, name: &str) -> Option<String> {
         (self.variables)(name)
     }
 
-    /// Whether files with secrets may be readable for every user of the machine.
+    /// Returns whether files with secrets may be readable for every user of the machine.
     pub(crate) fn sharing(&self) -> Sharing {
         let is_said = self.variable(WORLD_READABLE).as_deref() == Some("true");
         if self.public || is_said { Sharing::WorldReadable } else { Sharing::Private }
     }
 
-    /// The mark of a secret in a store, made of these variables and of the files that some of them name.
+    /// Returns the mark of a secret in a store, made of these variables and of the files that some of them name.
     pub(crate) async fn mark(&self, variables: &[&str], files: &[&str]) -> Mark {
         let values: Vec<_> = variables.iter().map(|name| self.variable(name).map(Zeroizing::new)).collect();
         let mut looks = Vec::with_capacity(files.len());
@@ -88,7 +88,7 @@ impl Environment {
         self.variable(name).ok_or_else(|| Reason::Setting { name: name.to_owned(), problem })
     }
 
-    /// The secret that a variable holds.
+    /// Reads the secret that a variable holds.
     pub(crate) fn secret(&self, name: &str) -> Result<Secret, Reason> {
         payload::text(self.required(name, "is not set, is empty or is not UTF-8: set it to the secret")?)
     }
@@ -100,7 +100,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// An environment of these variables, with a stopped clock.
+    /// Makes an environment of these variables, with a stopped clock.
     pub(crate) fn environment(variables: &[(&str, &str)]) -> Environment {
         let variables: std::collections::HashMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// Why a secret could not be read, and what to do about it. It never holds a secret or what a secret store answered.
+/// Why a secret could not be read, and what to do about it. It never contains a secret or a secret store's answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{reference}: {reason}")]
 pub struct SecretError {
@@ -12,17 +12,17 @@ pub struct SecretError {
 }
 
 impl SecretError {
-    /// Says that the secret behind `reference` could not be read.
+    /// Makes the error that the secret behind `reference` could not be read.
     pub fn new(reference: impl Into<String>, reason: Reason) -> Self {
         Self { reference: reference.into(), reason }
     }
 
-    /// What went wrong.
+    /// Returns why it could not be read.
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
 
-    /// Whether reading again later may succeed without a change.
+    /// Says whether reading again later may succeed without a change.
     pub fn is_transient(&self) -> bool {
         matches!(
             self.reason,
@@ -30,54 +30,54 @@ impl SecretError {
         )
     }
 
-    /// Whether the store denies access to this process, so that reading again is useless.
+    /// Says whether the store denies access to this process, so that reading again is useless.
     pub fn is_denied(&self) -> bool {
         matches!(self.reason, Reason::Refused { refusal: Refusal::Denied, .. })
     }
 }
 
-/// What went wrong.
+/// The reason why a secret could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
     /// A setting, such as a variable of the environment, is missing or wrong.
     #[error("{name} {problem}")]
     Setting {
-        /// The setting.
+        /// The name of the setting.
         name: String,
-        /// What is wrong with it, and what to do.
+        /// The problem with it, and what to do.
         problem: &'static str,
     },
     /// A file can't be read.
     #[error("{} can't be read ({error}): check that it exists and that this user may read it", path.display())]
     File {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// Others can read or replace a file.
     #[cfg(unix)]
     #[error(transparent)]
     Exposed(#[from] super::access::Exposed),
-    /// A way to authenticate that is not supported. The text says what to use instead.
+    /// The way to authenticate is not supported. The text says what to use instead.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A secret would be sent in the clear.
+    /// A secret would be sent without encryption.
     #[error("http://{host} would carry secrets in the clear: use https")]
     Insecure {
-        /// The host.
+        /// The host that it would be sent to.
         host: String,
     },
     /// The store, or the issuer of tokens for it, can't be reached in 5 s, or the connection breaks.
     #[error("{host} can't be reached: {problem}")]
     Unreachable {
-        /// The host.
+        /// The host that was called.
         host: String,
-        /// What the network says.
+        /// The error of the network.
         problem: String,
     },
-    /// The store, or the issuer of tokens for it, refuses.
+    /// The store, or the issuer of tokens for it, refuses the request.
     #[error("{advice} (answered {status}{})", code.as_ref().map(|code| format!(" {code}")).unwrap_or_default())]
     Refused {
         /// The class of the refusal.
@@ -86,10 +86,10 @@ pub enum Reason {
         status: u16,
         /// The store's own code, such as `PERMISSION_DENIED`.
         code: Option<String>,
-        /// What it means and what to do.
+        /// The meaning of the refusal, and what to do.
         advice: &'static str,
     },
-    /// The answer is not one of the protocol.
+    /// The answer doesn't follow the protocol.
     #[error("{0}")]
     Unexpected(&'static str),
     /// The content can't be a secret.
@@ -101,12 +101,12 @@ pub enum Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// There is no such secret, or no longer.
+    /// The secret does not exist, or no longer exists.
     Absent,
-    /// This process is not known there, or may not read the secret.
+    /// The store doesn't know this process, or doesn't let it read the secret.
     Denied,
     /// The store can't answer for now.
     Unavailable,
-    /// Anything else.
+    /// The store refuses for any other reason.
     Other,
 }

@@ -28,7 +28,7 @@ impl File {
     }
 }
 
-/// Looks at a file without opening it, which would block on a pipe. Nothing where there is no access to it.
+/// Returns the metadata of a file without opening it, which would block on a pipe; `None` if there is no access to it.
 pub(crate) async fn look(path: &Path) -> Option<Look> {
     let owned = path.to_owned();
     let looking =
@@ -60,7 +60,7 @@ fn look_of(found: &Metadata) -> Look {
 #[cfg(unix)]
 pub(crate) type Sharing = access::Sharing;
 
-/// The same where the system has no modes of files.
+/// Whether every user of the machine may read a file with a secret: irrelevant if the system has no file modes.
 #[cfg(not(unix))]
 #[derive(Clone, Copy)]
 pub(crate) enum Sharing {
@@ -75,7 +75,7 @@ pub(super) async fn read(path: &Path, sharing: Sharing) -> Result<Zeroizing<Vec<
     let reading = tokio::task::spawn_blocking(move || {
         let unreadable = |error| Reason::File { path: owned.clone(), error };
         let file = open(&owned, sharing)?;
-        // A vector that grows would leave copies behind.
+        // A vector that grows would leave copies of the secret behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(payload::LIMIT + 1));
         file.take(payload::LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
         Ok(bytes)

@@ -1,4 +1,4 @@
-//! Where new secrets are kept: a folder of Vault.
+//! A folder of Vault for new secrets.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens `vault:MOUNT/PATH`, by the settings that references to Vault have. Nothing is asked of Vault yet.
+    /// Opens `vault:MOUNT/PATH`, with the same settings as references to Vault. No request is sent to Vault yet.
     ///
     /// # Errors
     ///
@@ -28,11 +28,11 @@ impl Folder {
         Ok(Self { text: text.to_owned(), vault })
     }
 
-    /// Keeps fields under a new name. What is there by this name is not replaced.
+    /// Saves fields under a new name. An existing entry of this name is not replaced.
     ///
     /// # Errors
     ///
-    /// Vault refuses, can't be reached, or has an entry by this name. Where it was not reached for certain, the entry may be there.
+    /// Vault refuses, can't be reached, or has an entry by this name. Unless it was certainly not reached, the entry may exist.
     pub async fn keep(&self, name: &str, fields: &(impl Serialize + Sync)) -> Result<(), SecretError> {
         let kept = self.vault.keep(name, fields).await;
         kept.map_err(|reason| SecretError::new(format!("{}/{name}", self.text), reason))

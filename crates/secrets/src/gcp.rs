@@ -1,4 +1,4 @@
-//! Google Secret Manager, by the metadata server's token or a service account's key.
+//! Secrets in Google Secret Manager, by the metadata server's token or a service account's key.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(crate) const FORM: &str = "projects/P[/locations/L]/secrets/S[/versions/V][#
 
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 const KEY: &str = "GOOGLE_APPLICATION_CREDENTIALS";
-/// A key that Google refuses is not tried again for so long, unless its file changes.
+/// How long a key that Google has refused is not tried again, unless its file changes.
 const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// The variable with another address of Secret Manager, as gcloud reads it.
 const OVERRIDE: &str = "CLOUDSDK_API_ENDPOINT_OVERRIDES_SECRETMANAGER";
@@ -87,7 +87,7 @@ impl Gcp {
         let id = &self.name.id;
         let host =
             self.environment.variable(OVERRIDE).unwrap_or_else(|| match *id.split('/').collect::<Vec<_>>() {
-                // A regional secret is kept there and nowhere else.
+                // A regional secret is kept only in that region.
                 [_, _, "locations", location, ..] => {
                     format!("https://secretmanager.{location}.rep.googleapis.com")
                 }
@@ -122,7 +122,7 @@ impl Gcp {
         }
         let unexpected = "the answer has no access token: check token_uri or GCE_METADATA_HOST";
         let token: Token = answer.json().ok_or(Reason::Unexpected(unexpected))?;
-        // The metadata server gives out the same token until five minutes before its end.
+        // The metadata server gives out the same token until five minutes before its expiry.
         let until = now.after(Duration::from_secs(token.expires_in.saturating_sub(60)));
         Ok((token.access_token, until))
     }
@@ -136,7 +136,7 @@ impl Gcp {
         Ok(self.http.request(Method::GET, url)?.header("metadata-flavor", "Google"))
     }
 
-    /// The grant of RFC 7523 §2.1: an assertion, signed by the service account.
+    /// Makes the request for the grant of RFC 7523 §2.1: an assertion, signed by the service account.
     async fn by_key(&self, path: &Path, now: Timestamp) -> Result<RequestBuilder, Reason> {
         let file = file::read(path, self.environment.sharing()).await?;
         let invalid = || Reason::Setting {
@@ -212,7 +212,7 @@ fn refused(answer: &Answer) -> Reason {
     answer.refused(refusal, code, advice)
 }
 
-/// The checksum that Secret Manager keeps with each version: CRC-32C (RFC 3720 §12.1). What it sums up is short.
+/// Returns the checksum that Secret Manager keeps with each version: CRC-32C (RFC 3720 §12.1). The data is short.
 fn crc32c(data: &[u8]) -> u32 {
     !data.iter().fold(!0, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0x82f6_3b78 & (sum & 1).wrapping_neg()))

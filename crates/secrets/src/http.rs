@@ -1,4 +1,4 @@
-//! Requests to secret stores: one attempt, no redirects, short answers, and no secret in the clear.
+//! Requests to secret stores: one attempt, no redirects, short answers, and no secret without encryption.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::https::NoRoots;
 use crate::{Reason, Refusal, https, payload};
 
-/// Where machines in a cloud get their identity. HTTP is used there, because these addresses stay on the machine's host.
+/// The hosts from which machines in a cloud get their identity. HTTP is used to them, because these addresses stay on the machine's host.
 const METADATA: [&str; 6] = [
     "169.254.169.254",
     "fd00:ec2::254",
@@ -22,17 +22,17 @@ const METADATA: [&str; 6] = [
 ];
 
 pub(crate) struct Http {
-    /// There is none where the system trusts no authority, for this reason.
+    /// The client for other machines; an error if the system trusts no certificate authority.
     outward: Result<Client, NoRoots>,
-    /// For this machine, without a proxy, which would see the secrets.
+    /// The client for this machine, without a proxy, which would see the secrets.
     local: Client,
 }
 
 impl Http {
-    /// Trusts what the system trusts.
+    /// Makes clients that trust the system's roots.
     pub(crate) fn new() -> Self {
         https::tls_config().map_or_else(
-            // What stays on this machine needs no authority.
+            // Requests to this machine need no certificate authority.
             |why| Self {
                 outward: Err(why),
                 ..Self::with_tls(https::config_trusting(RootCertStore::empty()))
@@ -74,7 +74,7 @@ pub(crate) fn host(url: &Url) -> String {
     format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
-/// The address that a setting names.
+/// Parses the address that a setting names.
 pub(crate) fn address(name: &str, text: &str) -> Result<Url, Reason> {
     let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
     url.ok_or_else(|| Reason::Setting {
@@ -83,7 +83,7 @@ pub(crate) fn address(name: &str, text: &str) -> Result<Url, Reason> {
     })
 }
 
-/// The value of a header, marked sensitive, so that no log shows it.
+/// Returns a header's value that is marked sensitive, so that no log shows it.
 pub(crate) fn sensitive(text: &str) -> Result<HeaderValue, Reason> {
     let value = HeaderValue::try_from(text);
     let mut value = value.map_err(|_| Reason::Unexpected("the token for the secret store is no token"))?;
@@ -125,7 +125,7 @@ impl Answer {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The body of an error answer, or nothing where it is not JSON.
+    /// Returns the body of an error answer, or null if it is not JSON.
     pub(crate) fn error(&self) -> serde_json::Value {
         self.json().unwrap_or_default()
     }
@@ -134,7 +134,7 @@ impl Answer {
         std::str::from_utf8(&self.body).ok()
     }
 
-    /// The class of a refusal, by its status.
+    /// Returns the class of a refusal, by its status.
     pub(crate) fn refusal(&self) -> Refusal {
         match self.status.as_u16() {
             401 | 403 => Refusal::Denied,
@@ -144,7 +144,7 @@ impl Answer {
         }
     }
 
-    /// The refusal as an error. A code that doesn't look like one is left out, because it could be anything.
+    /// Returns the refusal as an error. A code that doesn't look like one is left out, because it could be anything.
     pub(crate) fn refused(&self, refusal: Refusal, code: Option<&str>, advice: &'static str) -> Reason {
         let is_code = |code: &&str| {
             (1..=64).contains(&code.len())

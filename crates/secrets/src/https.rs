@@ -1,4 +1,4 @@
-//! How secrets and tokens are sent: by TLS of rustls on ring, which trusts what the system trusts, or within this machine.
+//! HTTP clients for secrets and tokens: by TLS of rustls with ring, which trusts the system's roots, or within this machine.
 
 use std::error::Error;
 use std::io;
@@ -13,12 +13,12 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 mod certificate;
 
-/// There is no certificate that could be trusted, for this reason.
+/// The error that no certificate could be trusted, with the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NoRoots(String);
 
-/// Makes the configuration of TLS that secrets and tokens are sent with. It fails where the system's roots can't be read.
+/// Makes the TLS configuration for requests with secrets and tokens. Fails if the system's roots can't be read.
 pub fn tls_config() -> Result<ClientConfig, NoRoots> {
     let trusting = builder()
         .with_platform_verifier()
@@ -26,23 +26,23 @@ pub fn tls_config() -> Result<ClientConfig, NoRoots> {
     Ok(trusting.with_no_client_auth())
 }
 
-/// Makes the same configuration, but trusts only `roots`.
+/// Makes the same TLS configuration, but trusts only `roots`.
 pub fn config_trusting(roots: RootCertStore) -> ClientConfig {
     builder().with_root_certificates(roots).with_no_client_auth()
 }
 
-/// Says why a request failed, by the innermost cause: the outer ones only say that there is one. What went wrong with TLS is explained.
+/// Returns why a request failed, by the innermost cause: the outer errors only say that there is one. TLS errors are explained.
 pub fn cause_of(error: &(dyn Error + 'static)) -> String {
     let innermost = std::iter::successors(Some(error), |&cause| cause.source()).last().unwrap_or(error);
     of_tls(innermost).map_or_else(|| innermost.to_string(), explained)
 }
 
-/// Finds the error of TLS in another one. Errors of reading and writing carry it, but not as their `source`.
+/// Finds a TLS error within another error. I/O errors contain it, but not as their `source`.
 fn of_tls<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
     error.downcast_ref().or_else(|| of_tls(error.downcast_ref::<io::Error>()?.get_ref()?))
 }
 
-/// Says what went wrong with TLS, and what to do where that is known.
+/// Explains a TLS error, and says what to do if that is known.
 pub fn explained(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
@@ -59,13 +59,13 @@ fn builder() -> ConfigBuilder<ClientConfig, WantsVerifier> {
         .expect("aws-lc has suites for each version of TLS")
 }
 
-/// Starts a client for requests with secrets: it follows no redirects and retries nothing.
+/// Starts to build a client for requests with secrets: it follows no redirects and retries nothing.
 pub fn client(tls: ClientConfig) -> ClientBuilder {
     Client::builder().tls_backend_preconfigured(tls).redirect(Policy::none()).retry(retry::never())
 }
 
-/// Starts a client for requests to a URL, by http where that says so: for what is no secret, or stays on this machine, which a proxy is
-/// not asked about. It fails where the system's roots can't be read.
+/// Starts to build a client for requests to a URL, which may be http: for requests without secrets, or within this machine, for
+/// which no proxy is used. Fails if the system's roots can't be read.
 pub fn client_for(url: &Url) -> Result<ClientBuilder, NoRoots> {
     let is_http = url.scheme() == "http";
     let tls = if is_http { config_trusting(RootCertStore::empty()) } else { tls_config()? };
@@ -73,7 +73,7 @@ pub fn client_for(url: &Url) -> Result<ClientBuilder, NoRoots> {
     Ok(if is_http || is_loopback(url) { builder.no_proxy() } else { builder })
 }
 
-/// Whether a URL stays on this machine.
+/// Says whether a URL stays on this machine.
 pub fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();

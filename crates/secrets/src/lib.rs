@@ -1,7 +1,7 @@
-//! Secrets, and where they are kept: in a file, a variable, Vault, Google Secret Manager or AWS Secrets Manager.
+//! Secrets, and their sources: a file, a variable, Vault, Google Secret Manager or AWS Secrets Manager.
 //!
 //! A [`Reference`] is a setting that holds a secret or says where it is. Opened, it is a [`SecretSource`], which reads the
-//! secret as it is now.
+//! current secret.
 //!
 //! ```
 //! use tollgate_secrets::{Environment, Reference, SystemClock};
@@ -47,12 +47,12 @@ pub use folder::Folder;
 pub use mark::Mark;
 pub use reference::{Reference, ReferenceError};
 
-/// A secret. It has no `Debug` and no `Display`, and is wiped when it is dropped.
+/// A secret text. It has no `Debug` and no `Display`, and is wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The secret itself.
+    /// Returns the secret itself.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
@@ -69,8 +69,8 @@ pub trait SecretSource: Send + Sync + 'static {
     /// Reads the current secret.
     fn read(&self) -> Pin<Box<dyn Future<Output = Result<Secret, SecretError>> + Send + '_>>;
 
-    /// A mark that changes with whatever the next reading depends on, as far as this process can tell by itself. While the
-    /// secret is refused the mark is taken every second, and the secret is read again when it has changed.
+    /// Returns a mark that changes with everything that the next reading depends on, as far as this process can tell by itself. While the
+    /// secret is refused, the mark is taken every second, and the secret is read again when it has changed.
     ///
     /// By default the mark never changes, and the secret is read every five seconds.
     fn mark(&self) -> Pin<Box<dyn Future<Output = Mark> + Send + '_>> {

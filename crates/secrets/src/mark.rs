@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::LazyLock;
 
-/// Has a random key in each process, so that a mark does not reveal what it was made of.
+/// The hasher of marks. It has a random key in each process, so that a mark does not reveal what it was made of.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// A mark of a secret, made of what can be seen without reading it, such as the time of a change to its file. When it
@@ -15,18 +15,18 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// Marks a secret that changes only when `seen` does.
+    /// Makes the mark of a secret that changes only when `seen` does.
     pub fn complete(seen: impl Hash) -> Self {
         Self { hash: HASHER.hash_one(seen), elsewhere: false }
     }
 
-    /// Marks a secret that is kept elsewhere, such as in a secret store. `seen` is the address of the store and the
+    /// Makes the mark of a secret that is kept elsewhere, such as in a secret store. `seen` is the address of the store and the
     /// identity of this process there.
     pub fn elsewhere(seen: impl Hash) -> Self {
         Self { hash: HASHER.hash_one(seen), elsewhere: true }
     }
 
-    /// Whether the secret may change while the mark does not.
+    /// Says whether the secret may change while the mark does not.
     pub fn is_elsewhere(self) -> bool {
         self.elsewhere
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The name of a secret in a store, and the field of it.
+/// The name of a secret in a store, and the field of the secret.
 #[derive(Clone)]
 pub(crate) struct Name {
     pub(crate) id: String,
@@ -25,7 +25,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Whether the text is not empty and has only ASCII letters, digits and these marks.
+/// Says whether the text is not empty and has only ASCII letters, digits and these marks.
 pub(crate) fn is_word(text: &str, marks: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }

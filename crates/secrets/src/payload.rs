@@ -16,7 +16,7 @@ pub(crate) const TOO_LONG: Reason = Reason::Content("is longer than 64 KiB: chec
 /// The members of a JSON object, without copies of those that are not needed.
 pub(crate) type Fields<'a> = HashMap<String, &'a RawValue>;
 
-/// The secret: the whole content, or one field of the JSON object that it is.
+/// Returns the secret: the whole content, or one field of it if it is a JSON object.
 pub(crate) fn pick(payload: &[u8], field: Option<&str>) -> Result<Secret, Reason> {
     if let Some(field) = field {
         let fields: Fields<'_> = serde_json::from_slice(payload).map_err(|_| {
@@ -35,13 +35,13 @@ pub(crate) fn member(fields: &Fields<'_>, field: &str) -> Result<Secret, Reason>
     text(value.map_err(|_| Reason::Content("has that field, but not as a string: keep a string there"))?)
 }
 
-/// Makes a secret of a text, without the newline that an editor or a shell has added.
+/// Makes a secret from a text, without the newline that an editor or a shell has added.
 pub(crate) fn text(mut text: String) -> Result<Secret, Reason> {
     let length = text.trim_end_matches(['\r', '\n']).len();
     if length == 0 {
         return Err(Reason::Content("is empty: check what is kept there"));
     }
-    // Some editors write one, and what they are shown doesn't have it.
+    // Some editors write a byte order mark, which isn't part of the text that they show.
     if text.starts_with('\u{feff}') {
         text.zeroize();
         return Err(Reason::Content("starts with a byte order mark: save it as UTF-8 without one"));

@@ -82,7 +82,7 @@ impl Reference {
         place.map(Self).ok_or(ReferenceError { scheme, form, lacks })
     }
 
-    /// Opens it as a source, which reads anew each time.
+    /// Opens the reference as a source, which reads the secret each time.
     ///
     /// Settings of the stores are read from `environment` with each secret, except `VAULT_CACERT`, which is read here.
     pub fn open(&self, environment: Environment) -> Result<Arc<dyn SecretSource>, SecretError> {

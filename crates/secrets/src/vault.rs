@@ -1,4 +1,4 @@
-//! Vault: the KV secrets engine, version 2, by token or `AppRole`.
+//! Secrets in Vault: the KV secrets engine, version 2, by token or `AppRole`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub(crate) fn is_id(id: &str) -> bool {
     mount_and_path(id).is_some_and(|(mount, path)| is_path(mount) && is_path(path))
 }
 
-/// Two slashes end a mount that has slashes in its name.
+/// Splits an id into the mount and the path. Two slashes end a mount that has slashes in its name.
 fn mount_and_path(id: &str) -> Option<(&str, &str)> {
     id.split_once("//").or_else(|| id.split_once('/'))
 }
@@ -69,7 +69,7 @@ impl Vault {
         self.login.token.asking(now, || self.read_once()).await
     }
 
-    /// Writes the fields of a new entry in the folder that the name is.
+    /// Writes the fields of a new entry in the folder of this name.
     pub(crate) async fn keep(&self, entry: &str, fields: &(impl Serialize + Sync)) -> Result<(), Reason> {
         let now = self.api.environment.now();
         self.login.token.asking(now, || self.keep_once(entry, fields)).await
@@ -79,7 +79,7 @@ impl Vault {
         self.api.environment.mark(&VARIABLES, &FILES).await
     }
 
-    /// The token of this process, and whether it was given one.
+    /// Returns the token of this process, and whether the token was given to it.
     async fn token(&self) -> Result<(Secret, bool), Reason> {
         match self.api.given_token().await? {
             Some(token) => Ok((token, true)),
@@ -91,7 +91,7 @@ impl Vault {
         let (token, _) = self.token().await?;
         let (mount, path) = mount_and_path(&self.name.id).expect("a folder of Vault names both");
         let at = format!("{mount}/data/{path}/{entry}");
-        // Only if there is no version of it, deleted ones included.
+        // Only if the entry has no version, including deleted ones.
         let body = serde_json::json!({ "options": { "cas": 0 }, "data": fields });
         let request = self.api.request(Method::POST, &at, Some(&token))?;
         let answer = http::send(request.json(&body)).await?;

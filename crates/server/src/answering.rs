@@ -1,4 +1,4 @@
-//! What answers the requests that come in by a listener.
+//! Connects the listeners to the code that answers their requests.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -12,20 +12,20 @@ use tollgate_edge::{Drained, Edge, Inbound};
 use crate::response::Body;
 use crate::server::Server;
 
-/// A future of whatever type.
+/// A boxed future with this output.
 pub(crate) type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What answers without a server.
+/// A function that answers requests without a server.
 pub(crate) type Answer = dyn Fn(&Request<Inbound>) -> Response<Body> + Send + Sync;
 
-/// Who answers. It is one type for all listeners, so that what speaks HTTP is compiled once.
+/// The code that answers a listener's requests. It is one type for all listeners, so that the HTTP code is compiled once.
 #[derive(Clone)]
 pub(crate) enum Answering {
     /// The API, which carries the load.
     Api(Arc<Server>),
     /// Health, metrics and administration.
     Admin(Arc<Server>),
-    /// A server whose store is away.
+    /// A function that answers while the store is unreachable.
     Away(Arc<Answer>),
 }
 
@@ -33,7 +33,7 @@ impl Answering {
     async fn answer(&self, peer: IpAddr, request: Request<Inbound>) -> Response<Body> {
         match self {
             Self::Api(server) => server.handle(peer, request).await,
-            // It is rare, and would make the future of the others larger.
+            // Boxed, because it is rare, and would make the future of the others larger.
             Self::Admin(server) => Box::pin(server.handle_admin(peer, request)).await,
             Self::Away(answer) => answer(&request),
         }

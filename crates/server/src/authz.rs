@@ -1,7 +1,7 @@
 //! Forward authorization: a proxy asks here before it forwards a request.
 //!
-//! The decision is the guard's. What is required is said by whoever configured the proxy, as query parameters, or by the
-//! configuration's table of routes. Each endpoint answers in the form that its proxies understand.
+//! The guard decides. The requirements come from the proxy's configuration, as query parameters, or from the
+//! table of routes in Tollgate's configuration. Each endpoint answers in the form that its proxies understand.
 
 mod answer;
 pub(crate) mod asks;
@@ -54,7 +54,7 @@ fn decide<B>(
     });
     let original = Original::of(asks, request.method(), uri, headers, trusts).map_err(Refused::Unclear)?;
     let required = match (asks, uri.query()) {
-        // The query of Envoy's question is that of the request, and so the caller's.
+        // In Envoy's question, the query is that of the request, and so the caller's.
         (Asks::AsEnvoy, _) | (_, None | Some("")) => table.required(original.as_ref())?,
         (Asks::Plainly | Asks::AsNginx, Some(query)) => {
             Required::of_query(query, |audience| is_known(state, audience)).map_err(Refused::Unclear)?
@@ -65,7 +65,7 @@ fn decide<B>(
     decided.map_err(|denial| Refused::Denied { denial, audience: required.audience.clone() })
 }
 
-/// Whether tokens for an audience are issued here, or were, or will be.
+/// Says whether tokens for an audience are issued here, or were, or will be.
 fn is_known(state: &State, audience: &str) -> bool {
     let is_accepted = || {
         let keyring = state.installation().verifier().keyring();

@@ -1,4 +1,4 @@
-//! What is noted of a request before anything is done for it.
+//! The data that is noted about a request before it is processed.
 
 use std::net::IpAddr;
 
@@ -11,13 +11,13 @@ use tollgate_telemetry::RequestSpan;
 use crate::route::Route;
 use crate::state::State;
 
-/// A request that has come and is not answered yet.
+/// A request that has arrived and is not answered yet.
 pub(crate) struct Begun {
     pub(crate) start: Instant,
     pub(crate) now: Timestamp,
     pub(crate) id: RequestId,
     pub(crate) method: Method,
-    /// Where it is recorded. Boxed, or every token request would carry the room for it.
+    /// The span of the request. Boxed, or every token request would carry the room for it.
     pub(crate) span: Option<Box<RequestSpan>>,
 }
 
@@ -27,7 +27,7 @@ impl Begun {
         Self { start, now, id: RequestId::of(headers, now.millis()), method: method.clone(), span: None }
     }
 
-    /// Begins to record a request, if it is to be.
+    /// Starts the span of a request, if it is to be recorded.
     pub(crate) fn record<B>(
         &mut self,
         state: &State,

@@ -1,4 +1,4 @@
-//! Who sent a request, as far as it is known by its answer: for the log and the table of refusals, never for a decision.
+//! The sender of a request, as far as it is known when the answer is sent: for the log and the table of refusals, never for a decision.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,16 +11,16 @@ use tollgate_log::Sender;
 
 use crate::error::Error;
 
-/// Who sent a request, as far as it is known.
+/// The sender of a request, as far as it is known.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Caller {
-    /// The client that it names. Anybody can name any.
+    /// The client that the request names, which may be any.
     pub claimed: Option<ClientId>,
-    /// The client that it was shown to be.
+    /// The client that the request was proved to come from.
     pub verified: Option<ClientId>,
-    /// Whether there is the client that it names.
+    /// Whether the client that it names exists.
     pub exists: bool,
-    /// The client's merchant.
+    /// The merchant that the client belongs to.
     pub merchant: Option<MerchantId>,
     /// The secret that it used, or that its token was obtained with.
     pub secret: Option<SecretId>,
@@ -29,20 +29,20 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Notes that the client it names is there.
+    /// Notes that the client which the request names exists.
     pub(crate) fn is_there(&mut self, client: &Registered) {
         self.exists = true;
         self.merchant = client.merchant_id;
     }
 
-    /// Notes that it has proved to be a client.
+    /// Notes that the request was proved to come from a client.
     pub(crate) fn authenticated(&mut self, id: ClientId, secret: SecretId, client: &Registered) {
         self.verified = Some(id);
         self.secret = Some(secret);
         self.is_there(client);
     }
 
-    /// Notes the token that it has shown, which is authentic.
+    /// Notes the request's token, which is authentic.
     pub(crate) fn shows(&mut self, token: &Claims<'_>) {
         self.verified = Some(token.subject);
         self.exists = true;
@@ -51,7 +51,7 @@ impl Caller {
         self.token = Some(token.id);
     }
 
-    /// Notes whom the guard has let in.
+    /// Notes the principal that the guard has admitted.
     pub(crate) fn is_let_in(&mut self, principal: &Principal) {
         self.verified = Some(principal.client_id());
         self.exists = true;
@@ -59,14 +59,14 @@ impl Caller {
         self.token = Some(principal.token_id());
     }
 
-    /// Notes what the refresh token says that was refused.
+    /// Notes the claims of a refresh token that was refused.
     pub(crate) fn refused_token(&mut self, token: &[u8], error: &Error) {
         if let Error::InvalidToken(error) = error {
             self.claims_by(token, is_authentic(*error));
         }
     }
 
-    /// Notes what the token in a header says that the guard has denied.
+    /// Notes the claims of the token in a header that the guard has denied.
     pub(crate) fn is_denied(&mut self, authorization: Option<&HeaderValue>, denial: &Denial) {
         let (verified, authentic) = match denial {
             Denial::InvalidToken(error) => (false, is_authentic(*error)),
@@ -79,7 +79,7 @@ impl Caller {
         }
     }
 
-    /// Notes what the token says that was refused. `is_authentic` says whether this authority has issued it: otherwise anybody may
+    /// Notes the claims of a token that was refused. `is_authentic` says whether this authority has issued it: otherwise anybody may
     /// have written it.
     fn claims_by(&mut self, token: &[u8], is_authentic: bool) {
         let Some(claims) = Claimed::of(token) else { return };
@@ -92,7 +92,7 @@ impl Caller {
         }
     }
 
-    /// The same of the token in a header.
+    /// Notes the claims of a refused token in a header.
     fn claims_by_header(&mut self, authorization: Option<&HeaderValue>, is_authentic: bool) {
         let token = authorization.and_then(|value| value.as_bytes().split_at_checked(7));
         if let Some((_, token)) = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"Bearer ")) {
@@ -100,19 +100,19 @@ impl Caller {
         }
     }
 
-    /// The ids that the log has of it.
+    /// Returns the sender's ids for the log.
     pub(crate) fn logged(&self) -> Sender {
         let Self { claimed, verified, merchant, secret, token, exists: _ } = *self;
         Sender { client: verified, claimed, merchant, secret, token }
     }
 
-    /// The client, if there is one of this id for sure.
+    /// Returns the client, if one with this id certainly exists.
     pub fn known(&self) -> Option<ClientId> {
         self.verified.or(self.claimed.filter(|_| self.exists))
     }
 }
 
-/// Whether a token that is refused for this was issued by this authority.
+/// Says whether a token with this error was issued by this authority.
 const fn is_authentic(error: TokenError) -> bool {
     match error {
         TokenError::Expired | TokenError::NotYetValid | TokenError::Audience | TokenError::Revoked => true,
@@ -125,7 +125,7 @@ const fn is_authentic(error: TokenError) -> bool {
     }
 }
 
-/// What a token says, whoever wrote it.
+/// The claims of a token, whoever wrote it.
 #[derive(Deserialize)]
 struct Claimed {
     sub: Option<String>,

@@ -1,4 +1,4 @@
-//! A JSON document for everybody, with an entity tag, so that who has it is not sent it again (RFC 9110 §13.1.2).
+//! A public JSON document with an entity tag, so that a client that has it already is not sent it again (RFC 9110 §13.1.2).
 
 use std::time::Duration;
 
@@ -16,28 +16,28 @@ pub(crate) struct Document {
     compressed: Option<Compressed>,
 }
 
-/// Both forms of a document, and the tag of the compressed one: each form has its own.
+/// The compressed form of a document, with an entity tag of its own.
 struct Compressed {
     text: SharedText,
     tag: HeaderValue,
 }
 
 impl Document {
-    /// Takes the JSON of a document.
+    /// Makes a document from its JSON.
     pub(crate) fn new(json: Vec<u8>) -> Self {
         let digest = Sha256::digest(&json);
         let half: u128 = digest.iter().take(16).fold(0, |tag, byte| tag << 8 | u128::from(*byte));
         Self { body: json.into(), tag: tag(&format!("{half:032x}")), compressed: None }
     }
 
-    /// Compresses it for who takes it so, which is worth it for what is long and asked for often.
+    /// Compresses the document for clients that accept it, which is worth it for a long document that is requested often.
     pub(crate) fn compressed(self) -> Self {
         let own = self.tag.to_str().unwrap_or_default().trim_matches('"');
         let (text, tag) = (SharedText::new(self.body.clone()), tag(&format!("{own}-gzip")));
         Self { compressed: Some(Compressed { text, tag }), ..self }
     }
 
-    /// Answers a request for it. Whoever gets it may keep it for `kept`.
+    /// Answers a request for the document. Clients may cache it for `kept`.
     pub(crate) fn answer(&self, headers: &HeaderMap, kept: Duration) -> Response<Full<Bytes>> {
         let mut answered = HeaderMap::new();
         let (body, tag) = match &self.compressed {
@@ -69,7 +69,7 @@ fn tag(opaque: &str) -> HeaderValue {
     HeaderValue::try_from(format!("\"{opaque}\"")).expect("a tag is visible ASCII")
 }
 
-/// Whether a list of tags has this one, weak or strong, or `*` for any.
+/// Says whether a list of tags contains this one, weak or strong, or `*` for any.
 fn names(line: &HeaderValue, tag: &HeaderValue) -> bool {
     let strong = |part: &str| part.strip_prefix("W/").unwrap_or(part).as_bytes() == tag.as_bytes();
     let parts = line.to_str().unwrap_or_default().split(',').map(str::trim);

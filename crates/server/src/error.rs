@@ -28,16 +28,16 @@ use tollgate_store::StoreError;
 use self::administration::{code_of, sentence};
 use crate::why::Why;
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Its body or parameters are not as they must be.
+    /// The request's body or parameters are invalid.
     #[error("{} problems in the request", .0.iter().count())]
     Invalid(Problems),
     /// The scope is malformed or goes beyond what is allowed.
     #[error("the scope is malformed or goes beyond what is allowed")]
     Scope(Problems),
-    /// The API that a token is asked for is none that the client may have one for (RFC 8707 §2).
+    /// The client may not have a token for the API that it asks for (RFC 8707 §2).
     #[error("the client may not have tokens for the API that it asks for")]
     Target(Problems),
     /// The grant type is not supported.
@@ -46,54 +46,54 @@ pub enum Error {
     /// The client is unknown or disabled, or its secret is wrong, revoked or expired.
     #[error("{0}")]
     InvalidClient(Unproved),
-    /// The refresh token is not accepted.
+    /// The refresh token is not accepted, for this reason.
     #[error("invalid refresh token: {0}")]
     InvalidToken(TokenError),
-    /// The client or the secret behind a refresh token is no longer good.
+    /// The client or the secret behind a refresh token is no longer valid.
     #[error("invalid refresh token: {0}")]
     RefreshRefused(Unproved),
     /// The token was issued to another client than the one that presents it.
     #[error("the token was issued to another client")]
     AnothersToken,
-    /// A page in a browser sent it.
+    /// The request was sent by a page in a browser.
     #[error("sent by a page in a browser")]
     Browser,
-    /// The client may not call from where it calls.
+    /// The client may not call from its address.
     #[error("the client may not call from this address")]
     Address,
-    /// There is nothing at this path.
+    /// No route has this path.
     #[error("no such path")]
     NotFound,
-    /// The path takes other methods.
+    /// The route doesn't take this method.
     #[error("method not allowed")]
     MethodNotAllowed {
-        /// Those it takes, as in the header `Allow`.
+        /// The methods that it takes, as in the header `Allow`.
         allow: &'static str,
     },
     /// The body did not arrive in time.
     #[error("the body did not arrive in time")]
     Timeout,
-    /// The body broke off.
+    /// The body ended early.
     #[error("the body could not be read")]
     BrokenBody,
     /// The body is too long.
     #[error("the body is too long")]
     TooLarge,
-    /// The body is of another type than those that are understood, or is compressed.
+    /// The body has a type that is not understood, or is compressed.
     #[error("{why}")]
     MediaType {
-        /// Which of both.
+        /// Whether the type or the compression is the problem.
         why: NotUnderstood,
-        /// The types that are understood.
+        /// The types that are understood, in words.
         expected: &'static str,
     },
-    /// Too many failed attempts.
+    /// There were too many failed attempts.
     #[error("too many failed authentications")]
     TooMany {
-        /// How long until the next attempt is looked at.
+        /// How long until the next attempt is allowed.
         retry_after: Duration,
     },
-    /// The store did not do as asked, or its answer was lost.
+    /// The store did not do what it was asked, or its answer was lost.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// No signing key is in force.
@@ -105,49 +105,49 @@ pub enum Error {
     /// The claims of the client's tokens don't fit into one.
     #[error("the client's scope and networks make its tokens longer than 4 KiB: give it fewer")]
     TokenTooLong,
-    /// What is known of clients, keys and revocations is too old to decide by it, or the server is suspended.
+    /// The data on clients, keys and revocations is too old to decide by it, or the server is suspended.
     #[error("clients, keys and revocations can't be relied on here: the server is not ready")]
     Stale,
-    /// More imported secrets are being checked than there is room for.
+    /// Too many imported secrets are being checked at once.
     #[error("too many imported secrets are being checked: their slow hashes take long")]
     SlowHashesBusy,
-    /// The server would rather not be sent any work.
+    /// The server should not be sent any work.
     #[error("not ready: {0}")]
     NotReady(NotReady),
-    /// An act of administration can't be done.
+    /// An act of administration was refused or failed.
     #[error("{0}")]
     Admin(AdminError),
-    /// There is no such merchant, client, secret or key.
+    /// The merchant, client, secret or key does not exist.
     #[error("the path names nothing that there is")]
     NoSuchThing,
-    /// A merchant's client would administer.
+    /// A merchant's client tried to administer.
     #[error("a merchant's client may not administer")]
     NotAnOperator,
-    /// Administration over plain HTTP, from another machine.
+    /// Administration was tried over plain HTTP from another machine.
     #[error("administration over plain HTTP from another machine: set admin_tls.cert and admin_tls.key")]
     PlainAdministration,
-    /// An operator's client does too much.
+    /// An operator's client has sent too many requests.
     #[error("too many acts of administration by this client")]
     TooManyActs {
-        /// How long until the next one is looked at.
+        /// How long until the next request is allowed.
         retry_after: Duration,
     },
     /// The client has obtained as many tokens as its quota allows.
     #[error("the client's quota of tokens is used up")]
     OverQuota {
-        /// How long until the next one.
+        /// How long until the next token is allowed.
         retry_after: Duration,
     },
-    /// A defect of ours; the request id finds it in the log.
+    /// The server has a defect; the request id finds it in the log.
     #[error("{0}")]
     Internal(String),
 }
 
-/// How long a caller should wait before it repeats what failed for a passing reason.
+/// How long a caller should wait before it repeats a request that failed for a temporary reason.
 const SOON: Duration = Duration::from_secs(1);
 
 impl Error {
-    /// Its code on the wire.
+    /// Returns the error code on the wire.
     pub const fn code(&self) -> Code {
         match self {
             Self::Invalid(_) | Self::Scope(_) | Self::Target(_) | Self::GrantType(_) | Self::BrokenBody => {
@@ -174,7 +174,7 @@ impl Error {
         }
     }
 
-    /// Why it refuses who asks; `None` if it is not about who asks.
+    /// Returns why the caller is refused; `None` if the error is not about the caller.
     pub(crate) const fn why(&self) -> Option<Why> {
         Some(match self {
             Self::InvalidClient(unproved) | Self::RefreshRefused(unproved) => Why::of_unproved(*unproved),
@@ -206,7 +206,7 @@ impl Error {
         })
     }
 
-    /// What the caller is told.
+    /// Returns the message for the caller.
     pub fn message(&self) -> Cow<'static, str> {
         match self {
             Self::InvalidToken(_) | Self::RefreshRefused(_) | Self::AnothersToken => {
@@ -261,7 +261,7 @@ impl Error {
         }
     }
 
-    /// Adds the headers that belong to it in either dialect.
+    /// Adds the headers that belong to the error in either dialect.
     fn add_headers<'a>(&self, refusal: Refusal<'a>) -> Refusal<'a> {
         match self {
             // RFC 6749 §5.2, RFC 9110 §15.5.2
@@ -283,7 +283,7 @@ impl Error {
             | Self::Stale
             | Self::SlowHashesBusy
             | Self::NotReady(_) => refusal.retry_after(SOON),
-            // What is left of the body is not read: the connection can't serve another request.
+            // The rest of the body is not read: the connection can't serve another request.
             Self::Timeout | Self::TooLarge | Self::BrokenBody => {
                 refusal.header(CONNECTION, HeaderValue::from_static("close"))
             }
@@ -307,7 +307,7 @@ impl Error {
         }
     }
 
-    /// What is wrong with the parts of the request, if that is it.
+    /// Returns the problems with the parts of the request, if the error has any.
     pub fn problems(&self) -> Option<Cow<'_, Problems>> {
         match self {
             Self::Invalid(problems)
@@ -328,7 +328,7 @@ impl Error {
         }
     }
 
-    /// The answer, in the envelope, to who sent a token for this `realm`: 401 challenges as RFC 6750 §3 has it.
+    /// Returns the answer, in the envelope, to a caller who sent a token for this `realm`: 401 has a challenge (RFC 6750 §3).
     pub fn response_in<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
         let challenge = (self.code() == Code::InvalidToken).then(|| realm.invalid_token());
         let mut response = self.response();
@@ -338,13 +338,13 @@ impl Error {
         response
     }
 
-    /// The answer, in the envelope, where no token is taken.
+    /// Returns the answer, in the envelope, for a route that takes no token.
     pub fn response<B: From<Bytes>>(self) -> Response<B> {
         let code = self.code();
         self.answer(Dialect::Envelope, status(code), code.as_str(), self.message())
     }
 
-    /// The answer in a dialect, by that dialect's status, code and message.
+    /// Returns the answer in a dialect, by that dialect's status, code and message.
     pub(crate) fn answer<B: From<Bytes>>(
         &self,
         dialect: Dialect,
@@ -368,7 +368,7 @@ impl Error {
     }
 }
 
-/// The status that a code has in the envelope.
+/// Returns the status of a code in the envelope.
 pub(crate) fn status(code: Code) -> StatusCode {
     StatusCode::from_u16(code.status()).expect("codes have valid statuses")
 }

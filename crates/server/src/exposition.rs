@@ -1,4 +1,4 @@
-//! The formats that Prometheus reads: its own, and OpenMetrics for whoever asks for that.
+//! The formats of metrics: Prometheus's own, and OpenMetrics for programs that ask for it.
 
 use std::fmt::{Display, Write};
 
@@ -10,12 +10,12 @@ use http::header::ACCEPT;
 pub(crate) enum Format {
     /// The text format of Prometheus, version 0.0.4.
     Prometheus,
-    /// OpenMetrics 1.0.
+    /// OpenMetrics, version 1.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// The one that a request asks for: OpenMetrics if it is named at all.
+    /// Returns the format that a request asks for: OpenMetrics if it is named at all.
     pub(crate) fn accepted(headers: &HeaderMap) -> Self {
         let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         let mut ranges = values.flat_map(|value| value.split(','));
@@ -26,7 +26,7 @@ impl Format {
         if ranges.any(is_named) { Self::OpenMetrics } else { Self::Prometheus }
     }
 
-    /// The media type of an answer in this format.
+    /// Returns the media type of an answer in this format.
     pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
@@ -35,7 +35,7 @@ impl Format {
     }
 }
 
-/// What kind of metric a family is.
+/// The kind of metric that a family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Counter,
@@ -43,7 +43,7 @@ pub(crate) enum Kind {
     Histogram,
 }
 
-/// Metrics as text.
+/// A text of metrics that is being written.
 pub(crate) struct Exposition {
     format: Format,
     text: String,
@@ -74,8 +74,8 @@ impl Exposition {
         let _ = writeln!(self.text, "{name}{{{labels}}} {value}");
     }
 
-    /// Adds a histogram of durations to its family, with labels or none. `buckets` counts those up to each of `bounds`, and those
-    /// beyond; `micros` is their sum. Both times are microseconds.
+    /// Adds a histogram of durations to its family, with or without labels. `buckets` counts durations up to each of `bounds`, and those
+    /// beyond; `micros` is their sum. The bounds and the sum are in microseconds.
     pub(crate) fn durations(
         &mut self,
         name: &str,
@@ -103,7 +103,7 @@ impl Exposition {
         let _ = writeln!(self.text, "{name} {value}");
     }
 
-    /// The whole text.
+    /// Returns the complete text.
     pub(crate) fn end(mut self) -> String {
         if self.format == Format::OpenMetrics {
             self.text.push_str("# EOF\n");

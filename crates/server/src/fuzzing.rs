@@ -1,10 +1,10 @@
-//! What `fuzz/` reaches of this crate's inside.
+//! Internal functions of this crate for the targets in `fuzz/`.
 
 use tollgate_http::Problems;
 
 use crate::oauth::parameters::{Parameters, Times, at_once, read_form};
 
-/// The parameters of a form in their order, and the names that are there twice. `None` if it is not one.
+/// Returns the parameters of a form in their order, and the names that are repeated; `None` if it is not a form.
 pub fn form(body: &[u8]) -> Option<(Vec<(String, String)>, Vec<String>)> {
     let (mut problems, mut read) = (Problems::new(), Vec::new());
     read_form(body, &mut problems, |name, value| {
@@ -15,7 +15,7 @@ pub fn form(body: &[u8]) -> Option<(Vec<(String, String)>, Vec<String>)> {
     Some((read, problems.iter().map(|problem| problem.field.clone()).collect()))
 }
 
-/// The parameters of a token request in JSON, by the quick reader and by the strict one. `None` if anything is wrong.
+/// Returns the parameters of a token request in JSON, by the quick reader and by the strict one; each is `None` if anything is wrong.
 pub fn parameters(body: &[u8]) -> (Option<String>, Option<String>) {
     let shown = |parameters: &Parameters<'_>| {
         let Parameters { grant_type, client_id, client_secret, scope, refresh_token } = parameters;

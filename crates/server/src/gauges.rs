@@ -1,4 +1,4 @@
-//! What is measured when somebody looks: of the server, of its store, and of the process.
+//! Metrics that are measured when they are read: of the server, of its store, and of the process.
 
 use tollgate_core::Algorithm;
 
@@ -9,7 +9,7 @@ use crate::store_load;
 
 const AGE: &str = "tollgate_signing_key_age_seconds";
 
-/// Writes all of it.
+/// Writes all gauges.
 pub(crate) fn write(state: &State, out: &mut Exposition) {
     out.family("tollgate_build_info", Kind::Gauge, "The version that runs; always 1.");
     out.labelled("tollgate_build_info", format_args!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1);
@@ -78,13 +78,13 @@ fn of_its_store(state: &State, out: &mut Exposition) {
     }
 }
 
-/// The names are those of Prometheus' own clients.
+/// Writes the gauges of the process, by the names that Prometheus' own client libraries use.
 #[cfg(target_os = "linux")]
 fn of_the_process(out: &mut Exposition) {
     use procfs::process::{LimitValue, Process};
     use procfs::{boot_time_secs, page_size, ticks_per_second};
 
-    // Where /proc is hidden from the process there are none of them.
+    // If /proc is hidden from the process, there are none.
     let Ok(process) = Process::myself() else { return };
     let Ok(stat) = process.stat() else { return };
     #[expect(clippy::cast_precision_loss, reason = "seconds of processor time are far below 2^52")]

@@ -1,4 +1,4 @@
-//! Whether the process is up, whether it can issue, and what it has counted.
+//! The routes for health, readiness and metrics.
 
 use std::sync::Arc;
 
@@ -15,13 +15,13 @@ use crate::gauges;
 use crate::route::Route;
 use crate::state::State;
 
-/// What `/healthz` says.
+/// The status in the answer of `/healthz`.
 pub(crate) const UP: &str = "up";
 
-/// What `/readyz` says if it can.
+/// The status in the answer of `/readyz` if the server is ready.
 pub(crate) const READY: &str = "ready";
 
-/// The routes `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`.
+/// Makes the routes `/healthz` (the process is up), `/readyz` (it can issue tokens) and `/metrics`.
 pub(crate) fn router() -> Router<Arc<State>> {
     let only = async || Error::MethodNotAllowed { allow: "GET, HEAD" };
     let up = async || plain("application/json", status(UP));
@@ -41,7 +41,7 @@ async fn ready(extract::State(state): extract::State<Arc<State>>) -> Result<Resp
     Ok(plain("application/json", ready))
 }
 
-/// It serves, and says that what it knows may be out of date (`tokens.when_stale = "serve"`).
+/// The answer of a server that serves although its data may be out of date (`tokens.when_stale = "serve"`).
 const STALE: &str = r#"{"success":true,"data":{"status":"ready","stale":true}}"#;
 
 /// The metrics of a server that has no store yet.
@@ -52,7 +52,7 @@ pub(crate) fn status(status: &str) -> String {
     format!(r#"{{"success":true,"data":{{"status":"{status}"}}}}"#)
 }
 
-/// Everything that is counted and measured.
+/// Writes all metrics.
 pub(crate) fn metrics(state: &State, format: Format) -> String {
     let mut out = Exposition::new(format);
     state.metrics().write(&state.limiters().exceeded(), &mut out);

@@ -1,7 +1,7 @@
-//! Tollgate's server as a library: the authority, and a seat for what is [mounted](Mounted) beside it.
+//! Tollgate's server as a library: the authority, and a place for what is [mounted](Mounted) beside it.
 //!
-//! A request travels down through few files: [`tollgate_edge`] → [`Server::handle`] → the authority's endpoint,
-//! or what is mounted. An error on the way becomes an answer in one place, [`error`].
+//! A request passes through few files: [`tollgate_edge`] → [`Server::handle`] → the authority's endpoint,
+//! or a mounted route. An error on the way becomes an answer in one place, [`error`].
 
 mod answering;
 mod authz;

@@ -1,4 +1,4 @@
-//! What one source or one merchant may take of a server.
+//! The limits on how much one source or one merchant may use a server.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use tollgate_installation::Registered;
 use crate::error::Error;
 use crate::limits::limits;
 
-/// The limits of a server, and what has been counted for them.
+/// The limits of a server, and what was counted for them.
 pub(crate) struct Limiters {
-    /// Failed authentications of a client from a source. The right secret from another source is not concerned, so nobody
+    /// Failed authentications of a client from a source. The right secret from another source is not affected, so nobody
     /// can lock a merchant out.
     pub(crate) pairs: Throttle,
     /// Failed authentications of a source.
@@ -30,7 +30,7 @@ pub(crate) struct Limiters {
 }
 
 impl Limiters {
-    /// Counts from now on.
+    /// Starts to count, by the limits of a configuration.
     pub(crate) fn new(config: &Config, now: Instant) -> Self {
         let Limits {
             auth_failures: Rate { count, per },
@@ -49,7 +49,7 @@ impl Limiters {
         }
     }
 
-    /// Counts a token that a client with a quota obtains, or refuses it. Each server counts by itself.
+    /// Counts a token that a client with a quota obtains, or refuses it. Each server counts separately.
     pub(crate) fn take_of_quota(&self, id: ClientId, client: &Registered) -> Result<(), Error> {
         let Some(quota) = client.quota else { return Ok(()) };
         let (now, rate) = (Instant::now(), (quota.count(), quota.per()));
@@ -58,7 +58,7 @@ impl Limiters {
         taken.map_err(|retry_after| Error::OverQuota { retry_after })
     }
 
-    /// Takes other limits from now on. What was counted stays counted.
+    /// Changes the limits. The counts are kept.
     pub(crate) fn set(&self, config: &Config, now: Instant) {
         let Limits {
             auth_failures: Rate { count, per },
@@ -74,7 +74,7 @@ impl Limiters {
         self.administration.set(config.admin.requests.map(pair), true, now);
     }
 
-    /// How often each limit was exceeded, refused or not, by the name of its setting.
+    /// Returns how often each limit was exceeded, refused or not, by the name of its setting.
     pub(crate) fn exceeded(&self) -> [(&'static str, u64); 5] {
         [
             ("source_connections", self.connections.exceeded()),
@@ -95,7 +95,7 @@ fn of_sources(config: &Config) -> SourceLimits {
     }
 }
 
-/// Where all callers come from one address, one of them could lock out the others.
+/// Says whether the limits of sources refuse: not if all callers come from one address, where one of them could lock out the others.
 fn enforces_sources(config: &Config) -> bool {
     config.limits.enforce && config.tells_callers_apart()
 }

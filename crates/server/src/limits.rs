@@ -1,4 +1,4 @@
-//! What a peer of the API may cost, by the configuration.
+//! The limits on a peer of the API, from the configuration.
 
 use tokio::sync::watch;
 use tollgate_config::Config;
@@ -6,7 +6,7 @@ use tollgate_edge::Limits;
 
 use crate::open_files;
 
-/// What a peer of the API may cost.
+/// Returns the limits on a peer of the API.
 pub(crate) fn limits(config: &Config) -> Limits {
     Limits {
         max_connections: open_files::connections(config.limits.max_connections),
@@ -19,7 +19,7 @@ pub(crate) fn limits(config: &Config) -> Limits {
     }
 }
 
-/// The limits of a server, and where changes of them are told.
+/// Makes a channel for the limits of a server, which announces changes.
 pub(crate) fn changing(config: &Config) -> watch::Sender<Limits> {
     watch::Sender::new(limits(config))
 }

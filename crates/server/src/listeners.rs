@@ -7,25 +7,25 @@ use tokio::net::TcpListener;
 use tollgate_config::Config;
 use tollgate_edge::listen;
 
-/// A listener that can't be had.
+/// Why a listener can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another process has it.
+    /// Another process uses the address.
     #[error("{address} is taken by another process: stop that one, or choose another address with `{key}`")]
     Taken {
-        /// The address.
+        /// The address of the setting.
         address: SocketAddr,
         /// The setting that names it.
         key: &'static str,
     },
-    /// The system refuses it.
+    /// The system refuses the address.
     #[error("can't listen on {address}: {source}; choose another address with `{key}`")]
     Refused {
-        /// The address.
+        /// The address of the setting.
         address: SocketAddr,
         /// The setting that names it.
         key: &'static str,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// A supervisor gave a socket that listens elsewhere than the setting says.
@@ -41,7 +41,7 @@ pub enum BindError {
         /// The address of the socket.
         found: SocketAddr,
     },
-    /// A supervisor gave a socket that no setting is for, or one more for the same.
+    /// A supervisor gave a socket that no setting is for, or a second one for the same setting.
     #[error(
         "the supervisor's socket {0:?} is for nothing: it gives one that is named `listen` and, if `admin_listen` is set, one that \
          is named `admin_listen` (FileDescriptorName=)"
@@ -58,17 +58,17 @@ pub struct Listeners {
 /// A socket that listens.
 pub(crate) struct Socket {
     pub(crate) listener: TcpListener,
-    /// Whether a supervisor has it, too, for the process that comes next.
+    /// Whether a supervisor holds it, too, for the next process.
     pub(crate) is_given: bool,
 }
 
 impl Listeners {
-    /// Binds what the configuration names.
+    /// Binds the addresses that the configuration names.
     pub fn bind(config: &Config) -> Result<Self, BindError> {
         Self::take(config, Vec::new())
     }
 
-    /// Takes the sockets that a supervisor has given, each with the name of the setting that it is for, and binds the others.
+    /// Takes the sockets that a supervisor has given, each with the name of its setting, and binds the others.
     pub fn take(config: &Config, mut given: Vec<(String, std::net::TcpListener)>) -> Result<Self, BindError> {
         let api = take_or_bind(&mut given, config.listen, "listen")?;
         let admin = config.admin_listen.map(|address| take_or_bind(&mut given, address, "admin_listen"));
@@ -79,17 +79,17 @@ impl Listeners {
         }
     }
 
-    /// Where the API is, with the port that the system chose if it was asked to.
+    /// Returns the address of the API, with the port that the system chose for port 0.
     pub fn api(&self) -> io::Result<SocketAddr> {
         self.api.listener.local_addr()
     }
 
-    /// The sockets of the API and of the administration.
+    /// Returns the sockets of the API and of the administration.
     pub(crate) fn sockets(&self) -> (&TcpListener, Option<&TcpListener>) {
         (&self.api.listener, self.admin.as_ref().map(|socket| &socket.listener))
     }
 
-    /// Where health and metrics are.
+    /// Returns the address of the administration, health and metrics, if there is such a listener.
     pub fn admin(&self) -> io::Result<Option<SocketAddr>> {
         self.admin.as_ref().map(|socket| socket.listener.local_addr()).transpose()
     }
@@ -106,7 +106,7 @@ fn take_or_bind(
     let (_, socket) = given.swap_remove(index);
     let refused = |source| BindError::Refused { address, key, source };
     let found = socket.local_addr().map_err(refused)?;
-    // Port 0 asks for any.
+    // Port 0 stands for any port.
     if found.ip() != address.ip() || (address.port() != 0 && found.port() != address.port()) {
         return Err(BindError::Elsewhere { key, address, found });
     }

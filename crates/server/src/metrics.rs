@@ -1,4 +1,4 @@
-//! What is counted.
+//! The counters of a server.
 //!
 //! Every label comes from a closed set, so the counters are arrays of atomics: counting takes no lock, and no caller
 //! can make the set grow.
@@ -24,7 +24,7 @@ const STATUSES: [u16; 22] = [
 /// Counts requests, tokens and refusals.
 pub struct Metrics {
     routes: Routes,
-    /// For each route what was counted, at its place.
+    /// The counters of each route, at the route's index.
     by_route: Box<[RouteMetrics]>,
     tokens: [AtomicU64; 2],
     refusals: [AtomicU64; Code::ALL.len()],
@@ -32,14 +32,14 @@ pub struct Metrics {
     reasons: [AtomicU64; Why::ALL.len()],
 }
 
-/// What was counted so far.
+/// The counts since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Requests by how long they took, at most each of [`BOUNDS`], and longer.
+    /// Requests by duration: at most as long as each of [`BOUNDS`], and longer.
     pub buckets: [u64; BOUNDS.len() + 1],
     /// Grants answered with tokens.
     pub tokens: u64,
-    /// Clients refused, by the reason, at its place among all.
+    /// Refused clients by reason, at the reason's index in [`Why::ALL`].
     pub reasons: [u64; Why::ALL.len()],
 }
 
@@ -49,17 +49,17 @@ struct RouteMetrics {
     durations: Durations,
 }
 
-/// By which grant a token was issued.
+/// The grant by which a token was issued.
 #[derive(Debug, Clone, Copy)]
 pub enum Grant {
-    /// With the client's credentials.
+    /// The grant with the client's credentials.
     ClientCredentials,
-    /// With a refresh token.
+    /// The grant with a refresh token.
     RefreshToken,
 }
 
 impl Metrics {
-    /// Counts the requests of each of these routes.
+    /// Makes counters for each of these routes.
     pub(crate) fn of(routes: Routes) -> Self {
         Self {
             by_route: routes.all().map(|_| RouteMetrics::default()).collect(),
@@ -71,7 +71,7 @@ impl Metrics {
         }
     }
 
-    /// The routes that are told apart.
+    /// Returns the routes that are counted separately.
     pub(crate) fn routes(&self) -> &Routes {
         &self.routes
     }
@@ -94,17 +94,17 @@ impl Metrics {
         self.refusals[code as usize].fetch_add(1, Relaxed);
     }
 
-    /// Counts a token that was not accepted, by what the caller is not told.
+    /// Counts a token that was refused, by a reason that the caller is not told.
     pub(crate) fn token_refused(&self, why: TokenError) {
         self.token_refusals[why as usize].fetch_add(1, Relaxed);
     }
 
-    /// Counts a refusal by what the caller is told less of.
+    /// Counts a refusal by its reason, of which the caller is told less.
     pub(crate) fn refused_for(&self, why: Why) {
         self.reasons[why as usize].fetch_add(1, Relaxed);
     }
 
-    /// Returns what was counted so far, over all routes but those for operators.
+    /// Returns the counts so far, over all routes but those for operators.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for route in self.routes.all().filter(|route| route.is_for_callers()) {
@@ -116,17 +116,17 @@ impl Metrics {
         totals
     }
 
-    /// How many tokens were issued by a grant.
+    /// Returns how many tokens were issued by a grant.
     pub fn tokens_issued(&self, grant: Grant) -> u64 {
         self.tokens[grant as usize].load(Relaxed)
     }
 
-    /// How many refusals there were for each reason of which callers are told less.
+    /// Returns the number of refusals for each reason of which callers are told less.
     pub fn reasons(&self) -> impl Iterator<Item = (Why, u64)> {
         Why::ALL.into_iter().map(|why| (why, self.reasons[why as usize].load(Relaxed)))
     }
 
-    /// Writes what was counted; `exceeded` says how often each limit was exceeded.
+    /// Writes the counters; `exceeded` says how often each limit was exceeded.
     pub(crate) fn write(&self, exceeded: &[(&str, u64)], out: &mut Exposition) {
         self.write_requests(out);
         out.family(TOKENS, Kind::Counter, "Grants answered with tokens.");
@@ -179,7 +179,7 @@ impl Metrics {
     }
 }
 
-/// The statuses that are counted from 0, so that the first of them is seen as an increase.
+/// The statuses that are shown from 0 on, so that their first occurrence is seen as an increase.
 const FROM_THE_START: [u16; 5] = [200, 401, 429, 500, 503];
 const REQUESTS: &str = "tollgate_requests_total";
 const DURATIONS: &str = "tollgate_request_duration_seconds";

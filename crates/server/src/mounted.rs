@@ -1,4 +1,4 @@
-//! What is served beside the authority: values, of which a server knows the paths and what answers there.
+//! Routes that are served beside the authority: values, of which a server knows only the paths and the handlers.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,28 +9,28 @@ use tokio::sync::watch;
 
 use crate::state::State;
 
-/// What is served beside the authority's routes.
+/// Routes that are served beside the authority's.
 #[derive(Default)]
 pub struct Mounted {
-    /// Each is a path as the router reads it, and what answers there.
+    /// The routes, each with its path as the router takes it.
     pub routes: Vec<(&'static str, MethodRouter)>,
-    /// What answers where no route leads, if it is not to be a refusal in the envelope.
+    /// The handler for unknown paths; `None` for a refusal in the envelope.
     pub unknown: Option<MethodRouter>,
-    /// What operators reach.
+    /// The routes for operators.
     pub operators: Operators,
 }
 
-/// What operators reach: on the listener of the administration and, where there is none, next to the API.
+/// Routes for operators: on the listener of the administration or, if there is none, next to the API.
 pub struct Operators {
-    /// Its paths as logs and metrics name them. One that ends with `/{*path}` stands for itself and all that is below it.
+    /// The paths as logs and metrics name them. A path that ends with `/{*path}` stands for itself and everything below it.
     pub paths: Vec<&'static str>,
-    /// Makes what answers there, by what it may know of the server.
+    /// Makes the router, from what it may know of the server.
     pub router: MakeRouter,
-    /// What goes on beside the requests.
+    /// The tasks that run beside the requests.
     pub tasks: Vec<Beside>,
 }
 
-/// Makes the router of what operators reach.
+/// A function that makes the router for operators.
 pub type MakeRouter = Box<dyn FnOnce(&Arc<State>) -> Router>;
 
 impl Default for Operators {
@@ -39,16 +39,16 @@ impl Default for Operators {
     }
 }
 
-/// Something that goes on beside the requests. If it panics, the server is not ready any more.
+/// A task that runs beside the requests. If it panics, the server is no longer ready.
 pub struct Beside {
-    /// What has ended with it then, such as `keeping the figures of the last hour`.
+    /// Words for what has ended with it then, such as `keeping the figures of the last hour`.
     pub what: &'static str,
-    /// Begins it, to go on until the channel has no sender any more.
+    /// Starts the task, which runs until the channel's sender is dropped.
     pub run: Begin,
 }
 
-/// Begins something that goes on beside the requests.
+/// A function that starts a task beside the requests.
 pub type Begin = Box<dyn FnOnce(Arc<State>, watch::Receiver<()>) -> Running + Send>;
 
-/// The future of something that goes on beside the requests.
+/// The future of a task beside the requests.
 pub type Running = Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -29,7 +29,7 @@ use crate::response::Answer;
 use crate::route::Route;
 use crate::state::{Arrival, State};
 
-/// The routes that OAuth libraries know. The two below `/api/v1` are called without a router.
+/// Makes the routes that OAuth libraries know. The two below `/api/v1` are called without a router.
 pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
     let metadata = || {
         endpoint(async |state, _, request| {
@@ -79,14 +79,14 @@ pub(crate) fn router(config: &Config) -> Router<Arc<State>> {
     };
     let router = described(router, Route::ServerMetadata.path());
     let router = described(router, Route::OpenIdConfiguration.path());
-    // OpenID Connect Discovery 1.0 §4: behind the path of the issuer.
+    // OpenID Connect Discovery 1.0 §4: after the path of the issuer.
     match metadata::path_of(&config.public_url) {
         "" => router,
         path => router.route(&format!("{path}{}", Route::OpenIdConfiguration.path()), metadata()),
     }
 }
 
-/// Makes a route of a handler, which decides about the method itself: whether a browser calls comes first.
+/// Makes a route from a handler, which checks the method itself: requests from browsers must be refused first.
 fn endpoint<F, A>(handle: F) -> MethodRouter<Arc<State>>
 where
     F: Fn(Arc<State>, Arrival, Request) -> A + Clone + Send + Sync + 'static,

@@ -1,25 +1,25 @@
-//! How many files this process may open, and how many connections that leaves.
+//! How many files this process may open, and how many connections that allows.
 
 use rustix::process::{Resource, getrlimit};
 
-/// Files that are no connections of the API: the store, the listeners, health and metrics, those that are told that there are
-/// too many.
+/// Files other than connections of the API: the store, the listeners, health and metrics, and connections that are refused because
+/// there are too many.
 const OTHERS: u64 = 256;
 
-/// How many files this process may open; `None` if as many as it likes.
+/// Returns how many files this process may open; `None` if there is no limit.
 pub fn open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).current
 }
 
-/// How many connections to the API there may be where so many are configured: some files are kept for what must be answered
-/// when all connections are used.
+/// Returns how many connections to the API there may be if this many are configured: some files are kept for requests that must be
+/// answered even when all connections are used.
 pub(crate) fn connections(configured: usize) -> usize {
     within(configured, open_files())
 }
 
 fn within(configured: usize, files: Option<u64>) -> usize {
     let Some(files) = files else { return configured };
-    // With very few, half of them.
+    // If there are very few files, half of them.
     let left = files.saturating_sub(OTHERS).max(files / 2).max(1);
     configured.min(usize::try_from(left).unwrap_or(usize::MAX))
 }

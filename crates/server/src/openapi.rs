@@ -16,14 +16,14 @@ use tollgate_guard::Realm;
 /// The file, as JSON.
 const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// What the file has where an installation has its own.
+/// The URL in the file, which is replaced by the installation's own.
 const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 const AUDIENCE: &str = "payment-api";
 
 /// The extension of a tag whose operations are served only with a setting.
 const SERVED_WHEN: &str = "x-served-when";
 
-/// What an installation serves, and where.
+/// The part of the API that an installation serves, and its address.
 #[derive(Debug, Clone, Copy)]
 pub struct Surface<'a> {
     /// The base URL of all paths, and the issuer.
@@ -39,14 +39,14 @@ pub struct Surface<'a> {
 }
 
 impl Default for Surface<'_> {
-    /// What `tollgate dev` serves.
+    /// Returns what `tollgate dev` serves.
     fn default() -> Self {
         Self { public_url: PUBLIC_URL, audience: AUDIENCE, sandbox: true, authz: false, health: true }
     }
 }
 
 impl<'a> Surface<'a> {
-    /// Describes what a server with this configuration serves.
+    /// Returns what a server with this configuration serves.
     pub fn of(config: &'a Config, health: bool) -> Self {
         Self {
             public_url: &config.public_url,
@@ -57,7 +57,7 @@ impl<'a> Surface<'a> {
         }
     }
 
-    /// Whether what is marked with this setting is served.
+    /// Says whether operations that are marked with this setting are served.
     fn serves(&self, setting: &str) -> bool {
         match setting {
             "sandbox" => self.sandbox,
@@ -67,7 +67,7 @@ impl<'a> Surface<'a> {
     }
 }
 
-/// Describes what is served: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
+/// Describes the served API: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
 pub fn document(surface: &Surface<'_>) -> Value {
     let mut document: Map<String, Value> =
         serde_json::from_str(FILE).expect("the build wrote an object in JSON");
@@ -82,7 +82,7 @@ pub fn document(surface: &Surface<'_>) -> Value {
     document
 }
 
-/// Removes the operations of tags whose setting is off, and the other address of operations that are served here.
+/// Removes the operations of tags whose setting is off, and the separate address of operations that are served here.
 fn remove_what_is_off(document: &mut Map<String, Value>, surface: &Surface<'_>) {
     let mut off = HashSet::new();
     let tags = document.get_mut("tags").and_then(Value::as_array_mut).expect("the file has tags");
@@ -105,7 +105,7 @@ fn remove_what_is_off(document: &mut Map<String, Value>, surface: &Surface<'_>) 
     });
 }
 
-/// Removes the components that nothing refers to any more; security schemes go by names, not by references.
+/// Removes the components that nothing refers to any more; security schemes are referred to by name.
 fn remove_unused_components(document: &mut Map<String, Value>) {
     loop {
         let mut used = HashSet::new();
@@ -138,7 +138,7 @@ fn collect_references(value: &Value, used: &mut HashSet<String>) {
     }
 }
 
-/// Replaces parts of all texts.
+/// Replaces parts of all texts in the document.
 fn rewrite(value: &mut Value, replacements: &[(&str, &str)]) {
     match value {
         Value::Object(object) => object.values_mut().for_each(|value| rewrite(value, replacements)),

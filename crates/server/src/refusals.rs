@@ -1,4 +1,4 @@
-//! Who is refused, since when, why and from where: a bounded table of what was refused most recently.
+//! A table of the most recent refusals, limited in size: who was refused, since when, why and from where.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,12 +10,12 @@ use tollgate_http::ClientAddress;
 
 use crate::why::Why;
 
-/// How many clients and reasons are told apart.
+/// How many pairs of client and reason are kept.
 const ENTRIES: usize = 1_024;
-/// How many sources of each.
+/// How many sources of each pair are kept.
 const SOURCES: usize = 8;
 
-/// What was refused here. Of clients that don't exist, whose names anybody can make up, all are one.
+/// The refusals of this server. All clients that don't exist, whose ids anybody can make up, share one entry.
 #[derive(Default)]
 pub struct Refusals(Mutex<HashMap<Key, Entry>>);
 
@@ -25,29 +25,29 @@ struct Entry {
     count: u64,
     first_at: Timestamp,
     last_at: Timestamp,
-    /// The sources that were refused last, the latest at the end.
+    /// The most recent sources, the latest at the end.
     sources: Vec<IpAddr>,
 }
 
 /// How often a client was refused for a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The client; `None` stands for all that don't exist, and for tokens that this authority has not issued.
+    /// The client; `None` for all clients that don't exist, and for tokens that this authority has not issued.
     pub client: Option<ClientId>,
-    /// The reason.
+    /// The reason for the refusals.
     pub why: Why,
-    /// How often.
+    /// How often the client was refused for this reason.
     pub count: u64,
-    /// When for the first time.
+    /// When it was first refused for this reason.
     pub first_at: Timestamp,
-    /// When for the last time.
+    /// When it was last refused for this reason.
     pub last_at: Timestamp,
-    /// Up to eight addresses that it was refused from, the latest first.
+    /// The addresses that it was refused from, at most eight, the latest first.
     pub sources: Vec<IpAddr>,
 }
 
 impl Refusals {
-    /// Notes a refusal. If the table is full, what was not refused for longest is forgotten.
+    /// Notes a refusal. If the table is full, the entry whose last refusal is the oldest is removed.
     pub(crate) fn note(&self, client: Option<ClientId>, why: Why, from: ClientAddress, now: Timestamp) {
         let mut entries = self.entries();
         let key = (client, why);
@@ -68,7 +68,7 @@ impl Refusals {
         }
     }
 
-    /// Returns up to `limit` refusals, the most frequent first. What was last refused longer ago than `kept` is forgotten.
+    /// Returns up to `limit` refusals, the most frequent first. Entries whose last refusal is longer ago than `kept` are removed.
     pub fn most(&self, limit: usize, now: Timestamp, kept: Duration) -> Vec<Refusal> {
         let mut entries = self.entries();
         entries.retain(|_, entry| entry.last_at.after(kept) > now);
@@ -86,7 +86,7 @@ impl Refusals {
         most
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the entries. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn entries(&self) -> MutexGuard<'_, HashMap<Key, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,5 @@
-//! The requests that were refused last, so that whoever is given the id of one can say why. The log has all of them.
+//! The requests that were refused most recently, so that an operator who is given a request's id can find out why. The log has all of
+//! them.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,20 +9,20 @@ use tollgate_log::Request;
 
 use crate::caller::Caller;
 
-/// How many are kept.
+/// How many requests are kept.
 pub const KEPT: usize = 4_096;
-/// How much of a reason is kept, in bytes.
+/// How many bytes of a reason are kept.
 const LONGEST_REASON: usize = 256;
 
-/// The requests that were refused last, in memory of a bounded size.
+/// The requests that were refused most recently, in memory of a limited size.
 #[derive(Default)]
 pub struct RefusedRequests(Mutex<Ring>);
 
-/// A row that begins again at its front when it is full.
+/// A ring buffer of requests.
 #[derive(Default)]
 struct Ring {
     kept: Vec<RefusedRequest>,
-    /// Where the oldest one is, once it is full.
+    /// The index of the oldest request, once the buffer is full.
     oldest: usize,
 }
 
@@ -29,19 +30,19 @@ struct Ring {
 #[derive(Clone)]
 pub struct RefusedRequest {
     id: String,
-    /// When it was answered.
+    /// When the request was answered.
     pub at: Timestamp,
-    /// Its method.
+    /// The HTTP method.
     pub method: String,
-    /// Its route, as logs and metrics name it.
+    /// The route, as logs and metrics name it.
     pub route: &'static str,
-    /// The status of the answer.
+    /// The HTTP status of the answer.
     pub status: u16,
-    /// Who sent it, as far as it is known.
+    /// The sender, as far as it is known.
     pub caller: Caller,
-    /// Where it came from, if that is logged.
+    /// The sender's address, if that is logged.
     pub source: Option<IpAddr>,
-    /// Why, as the log has it.
+    /// The reason, as the log has it.
     pub reason: String,
 }
 
@@ -59,7 +60,7 @@ impl RefusedRequests {
         *oldest = (*oldest + 1) % KEPT;
     }
 
-    /// Returns those with this id, the latest first. A caller that chooses its ids can give several the same one.
+    /// Returns the requests with this id, the latest first. A caller that chooses its ids can give the same one to several.
     pub fn with_id(&self, id: &str) -> Vec<RefusedRequest> {
         let Ring { kept, oldest } = &*self.ring();
         let (latest, earlier) = kept.split_at(*oldest);
@@ -67,7 +68,7 @@ impl RefusedRequests {
         all.filter(|request| request.id == id).cloned().collect()
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the buffer. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -87,7 +88,7 @@ impl RefusedRequest {
         }
     }
 
-    /// Makes it another one, with the memory that it has.
+    /// Replaces the request by another one, in the same memory.
     fn replace(&mut self, request: &Request<'_>, by: &Caller, reason: &str) {
         let Self { id, at, method, route, status, caller, source, reason: text } = self;
         set(id, request.id);
@@ -98,7 +99,7 @@ impl RefusedRequest {
     }
 }
 
-/// As much of a reason as is kept.
+/// Returns the part of a reason that is kept.
 fn beginning(reason: &str) -> &str {
     let longest = reason.len().min(LONGEST_REASON);
     let end = (0..=longest).rev().find(|end| reason.is_char_boundary(*end));

@@ -1,4 +1,4 @@
-//! What answers have in common, whatever answers.
+//! The common parts of all answers.
 
 use std::sync::LazyLock;
 
@@ -9,21 +9,21 @@ use http_body::Body as _;
 use http_body_util::{Either, Full};
 use tollgate_http::X_REQUEST_ID;
 
-/// The body of an answer: whole for the authority's own, as it comes for everything else.
+/// The body of an answer: complete for the authority's own, streamed for all others.
 pub type Body = Either<Full<Bytes>, axum::body::Body>;
 
 /// The answer of an endpoint.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// An answer about tokens, which nothing may keep (RFC 6749 §5.1).
+/// Returns an answer with tokens, which must not be cached (RFC 6749 §5.1).
 pub(crate) fn about_tokens(body: Bytes) -> Response<Full<Bytes>> {
-    // A map is copied in a third of the time that it takes to fill one.
+    // Copying a map takes a third of the time of filling one.
     static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-        // Places for what every answer gets at last, so that the copy never has to grow.
+        // Places for headers that every answer gets at last, so that the copy never has to grow.
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static(""));
         headers.insert(X_REQUEST_ID, HeaderValue::from_static(""));
         headers
@@ -33,7 +33,7 @@ pub(crate) fn about_tokens(body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-/// The answer to `HEAD` says how long the body would be (RFC 9110 §9.3.2). Over HTTP/2 one that is there would be sent.
+/// Returns the answer to `HEAD`, which says how long the body would be (RFC 9110 §9.3.2). Over HTTP/2 an existing body would be sent.
 pub(crate) fn without_body(mut response: Response<Body>) -> Response<Body> {
     if let Some(length) = response.body().size_hint().exact() {
         // The router may have done so already.

@@ -1,4 +1,4 @@
-//! The names of the routes: what logs and metrics call them. It is a closed set, whatever path is asked for.
+//! The names of the routes in logs and metrics. They are a closed set, whatever path is requested.
 
 use tollgate_http::refusal::Dialect;
 
@@ -23,28 +23,28 @@ pub(crate) enum Route {
     Health,
     Ready,
     Metrics,
-    /// A path that leads nowhere.
+    /// Any path without a route.
     Unknown,
-    /// A route that operators reach, by its place among those that are mounted.
+    /// A mounted route for operators, by its index.
     Operators(usize),
-    /// Another route that is mounted beside the authority's, by its place among those that are mounted.
+    /// Another mounted route, by its index.
     Mounted(usize),
 }
 
 /// The routes of a server.
 pub(crate) struct Routes {
-    /// Of what is mounted, the paths that operators reach.
+    /// The paths of mounted routes for operators.
     operators: Box<[&'static str]>,
-    /// Of what is mounted, all others, which come behind those.
+    /// The paths of other mounted routes, which follow the operators' ones.
     mounted: Box<[Template]>,
     /// Whether forward authorization is served.
     authz: bool,
-    /// Whether operators reach theirs next to the API.
+    /// Whether the operators' routes are served next to the API.
     beside: bool,
 }
 
 impl Routes {
-    /// The authority's routes, those with these paths, and those that operators reach.
+    /// Makes the set of routes: the authority's own, mounted ones with these paths, and those for operators.
     pub(crate) fn with(
         mounted: impl IntoIterator<Item = &'static str>,
         operators: Vec<&'static str>,
@@ -55,12 +55,12 @@ impl Routes {
         Self { operators: operators.into(), mounted, authz, beside }
     }
 
-    /// Says whether operators reach theirs next to the API.
+    /// Says whether the operators' routes are served next to the API.
     pub(crate) const fn are_operators_beside(&self) -> bool {
         self.beside
     }
 
-    /// The route of a path on the listener of the administration.
+    /// Returns the route of a path on the listener of the administration.
     pub(crate) fn of_operators(&self, path: &str) -> Route {
         if let route @ (Route::Health | Route::Ready | Route::Metrics) = Route::of(path) {
             return route;
@@ -69,7 +69,7 @@ impl Routes {
         place.map_or(Route::Unknown, Route::Operators)
     }
 
-    /// The route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
+    /// Returns the route of a path. Paths are compared as they were sent: no second spelling reaches a handler.
     pub(crate) fn of(&self, path: &str) -> Route {
         match Route::of(path) {
             Route::Unknown => match self.mounted.iter().position(|template| template.leads_to(path)) {
@@ -82,7 +82,7 @@ impl Routes {
         }
     }
 
-    /// The path of a route, as a template.
+    /// Returns the path of a route, as a template.
     pub(crate) fn path(&self, route: Route) -> &'static str {
         match route {
             Route::Operators(place) => name_of(self.operators[place]),
@@ -91,7 +91,7 @@ impl Routes {
         }
     }
 
-    /// All routes in their order: each has [its place](Route::place) there.
+    /// Returns all routes in their order: each has [its place](Route::place) there.
     pub(crate) fn all(&self) -> impl Iterator<Item = Route> + use<> {
         let (operators, mounted) = (self.operators.len(), self.mounted.len());
         OWN.into_iter()
@@ -101,11 +101,11 @@ impl Routes {
     }
 }
 
-/// What ends a template that stands for itself and all that is below it.
+/// The end of a template that stands for itself and everything below it.
 const BELOW: &str = "{*path}";
 
-/// Says whether a path, as it was sent, is one of a template: `{id}` stands for a segment that is not empty, and `{*path}` at the
-/// end for any that follow, or none.
+/// Says whether a path, as it was sent, matches a template: `{id}` stands for a segment that is not empty, and `{*path}` at the
+/// end for any number of segments.
 pub fn is_at(template: &str, path: &str) -> bool {
     let (mut template, mut path) = (template.split('/'), path.split('/'));
     loop {
@@ -118,15 +118,15 @@ pub fn is_at(template: &str, path: &str) -> bool {
     }
 }
 
-/// What logs and metrics call the paths of a template.
+/// Returns the name of a template in logs and metrics.
 fn name_of(template: &'static str) -> &'static str {
     template.strip_suffix(BELOW).map_or(template, |above| above.trim_end_matches('/'))
 }
 
-/// The path of a route that is mounted, as the router reads it.
+/// The path of a mounted route, as the router takes it.
 struct Template {
     path: &'static str,
-    /// What is before its first parameter, if it has one.
+    /// The part before its first parameter, if it has one.
     start: Option<&'static str>,
 }
 
@@ -135,7 +135,7 @@ impl Template {
         Self { path, start: path.split_once('{').map(|(start, _)| start) }
     }
 
-    /// Says whether it leads to a path. Whatever is below a parameter is counted under it.
+    /// Says whether a path belongs to the template. Everything below a parameter is counted under it.
     fn leads_to(&self, path: &str) -> bool {
         self.start.map_or(path == self.path, |start| path.starts_with(start))
     }
@@ -163,11 +163,11 @@ const OWN: [(Route, &str); 17] = [
 ];
 
 impl Route {
-    /// The authority's own route of a path.
+    /// Returns the authority's own route for a path.
     pub(crate) fn of(path: &str) -> Self {
         match OWN.iter().find(|(_, own)| *own == path) {
             Some((route, _)) => *route,
-            // An issuer with a path is described below it (RFC 8414 §3.1).
+            // An issuer with a path has its metadata below it (RFC 8414 §3.1).
             None if path.starts_with("/.well-known/oauth-authorization-server/") => Self::ServerMetadata,
             None if path.starts_with("/authz/envoy/") => Self::AuthzEnvoy,
             None if path.starts_with("/.well-known/openid-configuration/")
@@ -179,12 +179,12 @@ impl Route {
         }
     }
 
-    /// Its path, if it is the authority's own.
+    /// Returns the path of one of the authority's own routes.
     pub(crate) fn path(self) -> &'static str {
         OWN.iter().find(|(route, _)| *route == self).map_or("unknown", |(_, path)| path)
     }
 
-    /// The proxies that the route is for, if it is one of forward authorization.
+    /// Returns the proxies that the route is for, if it is one of forward authorization.
     pub(crate) const fn asks(self) -> Option<Asks> {
         match self {
             Self::Authz => Some(Asks::Plainly),
@@ -194,12 +194,12 @@ impl Route {
         }
     }
 
-    /// Says whether callers use it, and not those who operate the server.
+    /// Says whether callers use the route, and not the people who operate the server.
     pub(crate) const fn is_for_callers(self) -> bool {
         !matches!(self, Self::Operators(_) | Self::Health | Self::Ready | Self::Metrics)
     }
 
-    /// Its place among all routes of a server.
+    /// Returns the route's index among all routes of a server.
     pub(crate) fn place(self) -> usize {
         match self {
             Self::Operators(place) | Self::Mounted(place) => OWN.len() + place,
@@ -207,7 +207,7 @@ impl Route {
         }
     }
 
-    /// The dialect that its answers are in.
+    /// Returns the dialect of the route's answers.
     pub(crate) const fn dialect(self) -> Dialect {
         match self {
             Self::StandardToken

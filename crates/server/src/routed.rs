@@ -25,14 +25,14 @@ use crate::state::{Arrival, State};
 /// A request on its way through a router.
 pub(crate) struct Routed {
     route: Route,
-    /// The header that a denial is about.
+    /// The header that a denial refers to.
     authorization: Option<HeaderValue>,
-    /// Boxed, or every token request would carry the room for it. Nothing is called before it is polled.
+    /// The future of the answer. Boxed, or every token request would carry the room for it. Nothing is called before it is polled.
     answer: Pin<Box<CatchPanic<RouteFuture<Infallible>>>>,
 }
 
 impl Routed {
-    /// Hands a request to a router, with what handlers want to know of it.
+    /// Passes a request to a router, with the values that handlers need.
     pub(crate) fn start(
         router: &Router,
         route: Route,
@@ -43,7 +43,7 @@ impl Routed {
         let authorization = request.headers().get(AUTHORIZATION).cloned();
         let extensions = request.extensions_mut();
         match route {
-            // The guard wants to know the address, and reads the clock itself.
+            // The guard needs the address, and reads the clock itself.
             Route::Mounted(_) => extensions.insert(arrival.from).is_some(),
             _ => extensions.insert(arrival).is_some(),
         };
@@ -55,7 +55,7 @@ impl Routed {
         Self { route, authorization, answer }
     }
 
-    /// Waits for the answer, and notes who has sent the request. What the store does for it belongs to the span.
+    /// Waits for the answer, and notes who has sent the request. Work of the store for it belongs to the span.
     pub(crate) async fn answer(
         self,
         state: &State,

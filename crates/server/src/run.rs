@@ -1,4 +1,4 @@
-//! Running a server: its listeners, what goes on in the background, and how it ends.
+//! Running a server: its listeners, its background tasks, and how it ends.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,20 +21,20 @@ use crate::server::Server;
 use crate::streaming::Streaming;
 use crate::uses;
 
-/// By what the listeners speak TLS; `None` for plain HTTP.
+/// The TLS configurations of the listeners; `None` for plain HTTP.
 #[derive(Clone, Default)]
 pub struct Tls {
-    /// The API.
+    /// The listener of the API.
     pub api: Option<Arc<rustls::ServerConfig>>,
-    /// The administration, with health and metrics.
+    /// The listener of the administration, with health and metrics.
     pub admin: Option<Arc<rustls::ServerConfig>>,
 }
 
-/// How long a server that ends waits to tell the others: a store that is away must not hold it up.
+/// How long a server that ends waits to tell the others: an unreachable store must not hold it up.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Serves until `shutdown` completes, then drains: readiness goes off, what runs is finished, and what has not by the
-/// end of the grace is cut off.
+/// Serves until `shutdown` completes, then drains: readiness goes off, running requests are finished, and those that have not ended
+/// after the grace period are cut off.
 pub async fn run(
     server: Arc<Server>,
     listeners: Listeners,
@@ -69,7 +69,7 @@ pub async fn run(
     let answering = Answering::Api(server.clone());
     let drained = serve(edge.leave_queue(is_given), listener, answering, Box::pin(draining)).await;
     note("server.stop", json!({ "completed": drained.completed, "aborted": drained.aborted }));
-    // Health is answered to the end, so that whoever watches sees the server drain.
+    // Health is answered to the end, so that monitoring sees the server drain.
     drop(stop);
     if let Some(admin) = admin {
         let _ = admin.await;
@@ -82,16 +82,16 @@ fn about_start(config: &Config) -> Value {
     json!({ "version": env!("CARGO_PKG_VERSION"), "listen": config.listen.to_string() })
 }
 
-/// What goes on beside the requests.
+/// The tasks that run beside the requests.
 struct Beside {
     following: Following,
     watching: JoinHandle<()>,
-    /// Those that have something to do at the end, in this order.
+    /// The tasks that have work to do at the end, in this order.
     finishing: Vec<JoinHandle<()>>,
 }
 
 impl Beside {
-    /// Starts it, to go on until `stopped` has no sender any more.
+    /// Starts the tasks, which run until the sender of `stopped` is dropped.
     fn start(server: &Server, stopped: &watch::Receiver<()>) -> Self {
         let state = server.state();
         let installation = state.installation();
@@ -117,7 +117,7 @@ impl Beside {
         Self { following, watching, finishing }
     }
 
-    /// Ends it.
+    /// Ends the tasks.
     async fn end(self, installation: &Installation) {
         drop(self.following);
         self.watching.abort();
@@ -128,7 +128,7 @@ impl Beside {
     }
 }
 
-/// Says if there can't be as many connections as configured.
+/// Warns if there can't be as many connections as configured.
 fn warn_of_few_files(config: &Config) {
     let (configured, possible) = (config.limits.max_connections, limits(config).max_connections);
     if possible < configured {
@@ -150,7 +150,7 @@ async fn serve_admin(
 ) -> Drained {
     let limits = server.state().edge_limits().borrow().clone();
     let max_connections = server.state().config().admin.max_connections;
-    // A request that is lost here is asked again, and those of the API wait until this process has ended.
+    // A request for health that is lost here is repeated, and requests to the API wait until this process has ended.
     let settle = Duration::ZERO;
     let edge = Edge::new(Limits { max_connections, settle, ..limits }).tls(tls).leave_queue(is_given);
     let stopped = async move { while stopped.changed().await.is_ok() {} };

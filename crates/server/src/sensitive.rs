@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 /// A secret or a token, wiped from memory when dropped.
 ///
-/// A text that stands in the request as it is meant is borrowed, and wiped by its owner. One that had to be decoded is a
+/// A text that needs no decoding is borrowed from the request, and wiped by its owner. A decoded text is a
 /// copy, and wiped here.
 pub(crate) struct Sensitive<'a>(Cow<'a, str>);
 

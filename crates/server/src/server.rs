@@ -47,12 +47,12 @@ use crate::state::{Arrival, State};
 use crate::why::Why;
 use crate::{health, limits, openapi};
 
-/// Calls to a server by what is mounted in it. A request carries the address of whoever caused it as [`ClientAddress`].
+/// Calls to a server by a part that is mounted in it. A request carries the address of the original caller as [`ClientAddress`].
 #[derive(Clone)]
 pub struct Loopback(Weak<Server>);
 
 impl Loopback {
-    /// Counts a payment request that a merchant creates; `Err` tells how long until the next one is allowed.
+    /// Counts a payment request that a merchant creates; `Err` is how long until the next one is allowed.
     pub fn count_create(&self, merchant: MerchantId) -> Result<(), Duration> {
         let server = self.0.upgrade().ok_or(Duration::from_secs(1))?;
         server.state.limiters().creates.take(merchant, Instant::now())
@@ -82,20 +82,20 @@ impl Service<Request<Bytes>> for Loopback {
 /// A running server: answers requests, however they arrive.
 pub struct Server {
     state: Arc<State>,
-    /// Where each request has a line.
+    /// The log of requests, with a line for each.
     requests: OnceLock<Requests>,
-    /// What the routes behind proxies require.
+    /// The requirements of the routes behind proxies.
     authz: RouteTable,
-    /// Everything but the endpoints that carry the load.
+    /// The routes except the two that carry the load.
     router: Router,
-    /// What is served on the listener of the administration.
+    /// The routes on the listener of the administration.
     admin: Router,
-    /// What is mounted and goes on beside the requests, until it is begun.
+    /// The tasks of mounted parts, until they are started.
     tasks: Mutex<Vec<Beside>>,
 }
 
 impl Server {
-    /// Serves an installation, and what is mounted beside it. `health` says whether `/healthz`, `/readyz`, `/metrics`
+    /// Makes a server for an installation, with what is mounted beside it. `health` says whether `/healthz`, `/readyz`, `/metrics`
     /// and the administration are also answered next to the API.
     pub fn new(
         installation: Arc<Installation>,
@@ -128,7 +128,7 @@ impl Server {
         &self.state
     }
 
-    /// The paths that are told apart, as templates: those of the authority, and those that are mounted beside it.
+    /// Returns the paths that are told apart, as templates: the authority's own, and those that are mounted beside it.
     pub fn paths(&self) -> Vec<&'static str> {
         let routes = self.state.metrics().routes();
         let authz = self.state.config().authz.enabled;
@@ -140,12 +140,12 @@ impl Server {
         routes.all().filter(is_served).map(|route| routes.path(route)).collect()
     }
 
-    /// From now on each request has a line in this log, unless the configuration wants none. Only the first log counts.
+    /// Logs each request from now on, unless the configuration turns that off. Only the first call has an effect.
     pub fn log_requests(&self, log: Requests) {
         let _ = self.requests.set(log);
     }
 
-    /// From now on requests are recorded in these traces, and `/metrics` shows what became of them. Only the first counts.
+    /// Records requests in these traces from now on, and shows in `/metrics` how many were sent. Only the first call has an effect.
     pub fn record(&self, traces: Option<Traces>, counts: Arc<Counts>) {
         let system = match self.state.config().database.url {
             Database::Sqlite(_) => "sqlite",
@@ -156,32 +156,32 @@ impl Server {
         self.state.record(recording);
     }
 
-    /// Returns what `/metrics` shows, in the text format of Prometheus.
+    /// Returns the text of `/metrics`, in Prometheus's format.
     pub fn metrics(&self) -> String {
         health::metrics(&self.state, Format::Prometheus)
     }
 
-    /// What is mounted and is to go on beside the requests. It is begun once.
+    /// Takes the tasks of mounted parts, which are started once.
     pub(crate) fn take_tasks(&self) -> Vec<Beside> {
         std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns up to `limit` clients and reasons that were refused here, the most frequent first.
+    /// Returns up to `limit` refusals of this server by client and reason, the most frequent first.
     pub fn refusals(&self, limit: usize) -> Vec<Refusal> {
         let now = self.state.installation().now();
         self.state.refusals().most(limit, now, self.state.config().audit.keep_sources)
     }
 
-    /// Notes in the store when secrets were used, as a task does once a minute.
+    /// Writes uses of secrets to the store, as a task does once a minute.
     ///
     /// # Errors
     ///
-    /// The store's, if it does not take them: they wait on.
+    /// The store's, if it does not take them: they go on waiting.
     pub async fn flush_uses(&self) -> Result<(), StoreError> {
         self.state.uses().flush(self.state.installation().store()).await
     }
 
-    /// Has the metrics say when the certificate expires that is served, in seconds since 1970.
+    /// Sets the expiry of the served certificate, in seconds since 1970, for the metrics.
     pub fn certificate_expires(&self, seconds: i64) {
         self.state.set_certificate_expiry(seconds);
     }
@@ -227,7 +227,7 @@ impl Server {
             }
             Route::Authz | Route::AuthzNginx | Route::AuthzEnvoy => {
                 let response = self.authorize(route, arrival, &request, &mut caller);
-                // In no case is there a request to the end: every token request would carry the room for it.
+                // Neither branch needs the request to the end: every token request would carry the room for it.
                 drop(request);
                 response
             }
@@ -239,7 +239,7 @@ impl Server {
         self.end(begun, route, arrival, response, &caller)
     }
 
-    /// Answers a request on the listener of the administration, which came from `peer`.
+    /// Answers a request from `peer` on the listener of the administration.
     pub(crate) async fn handle_admin(
         &self,
         peer: IpAddr,
@@ -256,7 +256,7 @@ impl Server {
         self.end(begun, route, arrival, response, &caller)
     }
 
-    /// Does what is done with every answer: counts it, writes a line to the log, adds the headers that all have.
+    /// Completes every answer: counts it, writes a line to the log, and adds the headers that all answers have.
     fn end(
         &self,
         begun: Begun,
@@ -306,7 +306,7 @@ impl Server {
         response
     }
 
-    /// The answer of an endpoint that is called without a router.
+    /// Returns the answer of an endpoint that is called without a router.
     fn answer(&self, outcome: Result<Result<Answer, Error>, Panicked>) -> Response<Body> {
         match outcome.unwrap_or_else(|panicked| Err(panicked.into())) {
             Ok(response) => response.map(Either::Left),
@@ -317,7 +317,7 @@ impl Server {
         }
     }
 
-    /// The answer to a proxy that asks before it forwards.
+    /// Returns the answer to a proxy that asks before it forwards.
     fn authorize<B>(
         &self,
         route: Route,
@@ -333,7 +333,7 @@ impl Server {
         response.map(Either::Left)
     }
 
-    /// Counts a refusal, and returns why it was one.
+    /// Counts a refusal, and returns its reason.
     fn count_refusal<'a>(
         &self,
         response: &'a Response<Body>,
@@ -368,7 +368,7 @@ impl Server {
     }
 }
 
-/// Why a token was not accepted, if that is why a request was denied.
+/// Returns why a token was refused, if that is why the request was denied.
 fn token_error(denial: &Denial) -> Option<TokenError> {
     match denial {
         Denial::InvalidToken(why) => Some(*why),

@@ -1,7 +1,7 @@
-//! Slow hashes of imported secrets: computed aside, a few at a time.
+//! Slow hashes of imported secrets, computed on other threads, a few at a time.
 //!
-//! Whoever names a client that has such a secret can have one computed, so what they may cost is bounded: half of the processors, and a
-//! short line before them. What finds no room is refused for a moment, and is no failed authentication.
+//! Anybody who names a client with such a secret can cause a computation, so the cost is limited: half of the processors, and a
+//! short queue. A request that finds no room is refused for the moment, which does not count as a failed authentication.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -20,23 +20,23 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// How many may wait for each that is computed.
+/// How many computations may wait for each one that runs.
 const WAITING: usize = 16;
-/// For how long.
+/// How long a computation may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The longest secret that bcrypt hashes whole, in bytes.
+/// The longest secret that bcrypt hashes completely, in bytes.
 const LONGEST_OF_BCRYPT: usize = 72;
 
-/// Where slow hashes are computed.
+/// Computes slow hashes.
 pub(crate) struct SlowHashes {
-    /// Those that wait or are computed.
+    /// Permits to wait or to run.
     slots: Arc<Semaphore>,
-    /// Those that are computed.
+    /// Permits to compute.
     turns: Arc<Semaphore>,
 }
 
 impl SlowHashes {
-    /// On half of the processors, so that the others go on issuing tokens.
+    /// Uses half of the processors, so that the others go on issuing tokens.
     pub(crate) fn new() -> Self {
         Self::at_once(available_parallelism().map_or(1, NonZero::get).div_ceil(2))
     }
@@ -46,9 +46,9 @@ impl SlowHashes {
         Self { slots: slots.into(), turns: Semaphore::new(count).into() }
     }
 
-    /// Asks `judge` about a client that brings a secret, as [`Installation::judge`] does. Where it is none that the client is
-    /// known to have, and the client has imported ones, their slow hashes are asked first: what is known here is enough to
-    /// accept it, and the store need not be there. What takes long is boxed, so that it costs nothing where it isn't asked.
+    /// Asks `judge` about a client that brings a secret, as [`Installation::judge`] does. If the secret is not one of the client's
+    /// known ones, and the client has imported ones, their slow hashes are checked first: this server's data is enough to
+    /// accept it, even if the store is unreachable. The slow part is boxed, so that it costs nothing when it isn't needed.
     pub(crate) async fn judge<T>(
         &self,
         installation: &Installation,
@@ -61,7 +61,7 @@ impl SlowHashes {
             Ok(good) => return Ok(good),
             Err(refusal) => refusal,
         };
-        // Asked for again: a cache that is full may not have kept it.
+        // Looked up again: a full cache may not have kept the client.
         let asked = if is_wrong_secret(&refusal) { registry.client(id).await? } else { None };
         let refusal = match &asked {
             Some(client) if Box::pin(self.prove(client, proof)).await? => match judge(asked.clone()) {
@@ -79,7 +79,7 @@ impl SlowHashes {
             Err(refusal) if is_wrong_secret(&refusal) => refusal,
             outcome => return outcome,
         };
-        // What was asked before says the same again.
+        // A client that was checked before would fail again.
         let news = client.filter(|client| asked.as_ref().is_none_or(|asked| !Arc::ptr_eq(asked, client)));
         match &news {
             Some(client) if Box::pin(self.prove(client, proof)).await? => judge(Some(client.clone())),
@@ -87,7 +87,7 @@ impl SlowHashes {
         }
     }
 
-    /// Says whether a secret is one of a client's that are known by their slow hashes. From then on the client has it by its keyed hash,
+    /// Says whether a secret is one of a client's that are known by their slow hashes. From then on the client has it by its keyed hash
     /// `hash`, too.
     async fn prove(&self, client: &Registered, proof: &Proof<'_>) -> Result<bool, Error> {
         for (function, kept) in client.unproved(proof.now) {
@@ -100,14 +100,14 @@ impl SlowHashes {
         Ok(false)
     }
 
-    /// Computes the slow hash of a secret, once it is its turn. `None` for a secret that the function has no hash of.
+    /// Computes the slow hash of a secret when it is its turn. Returns `None` for a secret that the function can't hash uniquely.
     async fn compute(&self, function: SlowHash, secret: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let slot = self.slots.clone().try_acquire_owned().map_err(|_| Error::SlowHashesBusy)?;
         let turn = timeout(PATIENCE, self.turns.clone().acquire_owned()).await;
         let turn = turn.ok().and_then(Result::ok).ok_or(Error::SlowHashesBusy)?;
         let secret = Zeroizing::new(secret.to_vec());
         let computing = spawn_blocking(move || {
-            // Held until it is done, even if nobody waits for it any more.
+            // Held until the computation ends, even if nobody waits for it any more.
             let _held = (slot, turn);
             digest(&function, &secret)
         });
@@ -119,7 +119,7 @@ const fn is_wrong_secret(refusal: &Error) -> bool {
     matches!(refusal, Error::InvalidClient(Unproved::WrongSecret))
 }
 
-/// What a client would prove itself with.
+/// The secret that a client proves itself with.
 pub(crate) struct Proof<'a> {
     pub(crate) client: ClientId,
     secret: &'a [u8],
@@ -130,14 +130,14 @@ pub(crate) struct Proof<'a> {
 }
 
 impl<'a> Proof<'a> {
-    /// Hashes a secret, whatever it is and whoever is named.
+    /// Hashes a secret, whatever it is and whichever client is named.
     pub(crate) fn of(hasher: &'a SecretHasher, client: ClientId, secret: &'a [u8], now: Timestamp) -> Self {
         Self { client, secret, hash: hasher.hash(client, secret), hasher, now }
     }
 }
 
-/// Computes a slow hash. `None` where other secrets have the same: bcrypt repeats a secret with a NUL behind it and hashes no more than
-/// 72 bytes, PBKDF2 fills a short one with NULs.
+/// Computes a slow hash. Returns `None` if other secrets have the same hash: bcrypt repeats a secret with a NUL after it and hashes
+/// no more than 72 bytes, PBKDF2 fills a short one with NULs.
 fn digest(function: &SlowHash, secret: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if secret.contains(&0) {
         return None;
@@ -147,11 +147,11 @@ fn digest(function: &SlowHash, secret: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
             if secret.len() > LONGEST_OF_BCRYPT {
                 return None;
             }
-            // It hashes the NUL behind the secret as well, where there is room.
+            // bcrypt hashes the NUL after the secret as well, if there is room.
             let mut key = Zeroizing::new([0; LONGEST_OF_BCRYPT]);
             key[..secret.len()].copy_from_slice(secret);
             let key = &key[..(secret.len() + 1).min(LONGEST_OF_BCRYPT)];
-            // Of its 24 bytes everybody keeps 23.
+            // Every implementation keeps 23 of the 24 bytes.
             Some(Zeroizing::new(bcrypt::bcrypt(*cost, *salt, key)[..23].to_vec()))
         }
         SlowHash::Pbkdf2 { digest, iterations, length, salt } => {
@@ -176,7 +176,7 @@ mod tests {
         digest(&hash.function, secret).is_some_and(|digest| digest.as_slice() == hash.digest())
     }
 
-    /// Hashes that other programs have made: Ory Hydra's, and those of bcrypt in C, Python and PHP.
+    /// Hashes that other programs have made: Ory Hydra, and bcrypt in C, Python and PHP.
     #[test]
     fn what_others_have_hashed_is_recognised() {
         for (hash, secret) in HASHES {

@@ -1,4 +1,4 @@
-//! What is recorded of requests and sent by OTLP, where anything is.
+//! Records requests as spans that are sent by OTLP, if that is configured.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::route::Route;
 const SPANS: &str = "tollgate_telemetry_spans_total";
 const METRICS: &str = "tollgate_telemetry_metrics_total";
 
-/// What is sent by OTLP.
+/// The recording of requests, and the counts of what was sent.
 pub(crate) struct Recording {
     traces: Option<Traces>,
     counts: Arc<Counts>,
@@ -23,14 +23,14 @@ impl Recording {
         Self { traces, counts }
     }
 
-    /// Has what the store does within a request recorded as part of it. `system` is the name of the database, as the semantic
-    /// conventions have it.
+    /// Records the store's work within a request as part of the request's span. `system` is the name of the database in the semantic
+    /// conventions.
     pub(crate) fn watch(&self, measures: &Measures, system: &'static str) {
         let Some(traces) = self.traces.clone() else { return };
         measures.observe(move |observed| traces.worked(work(observed, system)));
     }
 
-    /// Starts the span of a request. What whoever operates the server looks at all the time is not recorded.
+    /// Starts the span of a request. Requests to routes that operators poll are not recorded.
     #[cold]
     pub(crate) fn start<B>(
         &self,
@@ -54,7 +54,7 @@ impl Recording {
         self.traces.as_ref()?.received(received).map(Box::new)
     }
 
-    /// Writes what became of what was recorded.
+    /// Writes the metrics of what was recorded and sent.
     pub(crate) fn write(&self, out: &mut Exposition) {
         out.family(SPANS, Kind::Counter, "Spans of traces, by what became of them.");
         for (outcome, count) in self.counts.spans() {

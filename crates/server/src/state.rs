@@ -1,4 +1,4 @@
-//! What the handlers of a running server share. It knows none of them.
+//! The state that the handlers of a running server share. It doesn't depend on any of them.
 
 use std::hash::Hash;
 use std::net::IpAddr;
@@ -25,16 +25,16 @@ use crate::slow_hashes::SlowHashes;
 use crate::spans::Recording;
 use crate::uses::Uses;
 
-/// What is known of a request before its handler is called.
+/// The data about a request before its handler is called.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival {
-    /// The caller's address, proxies left out.
+    /// The caller's address, with trusted proxies left out.
     pub from: ClientAddress,
-    /// When the request came. Whoever handles it reads no clock.
+    /// When the request came. Its handlers read no clock.
     pub now: Timestamp,
-    /// The same on the clock that is never set.
+    /// The same time on the monotonic clock.
     pub at: Instant,
-    /// Who sent it here, a proxy perhaps; `None` within this process.
+    /// The address that the connection comes from, a proxy's perhaps; `None` within this process.
     pub peer: Option<IpAddr>,
 }
 
@@ -50,7 +50,7 @@ pub struct State {
     dummy_client: Arc<Registered>,
     draining: AtomicBool,
     connections: OpenConnections,
-    /// The configuration, with what has changed since the start.
+    /// The configuration, with the changes since the start.
     settings: ArcSwap<Config>,
     edge_limits: watch::Sender<Limits>,
     /// When the served certificate expires, in seconds since 1970; 0 without one.
@@ -59,8 +59,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state of a server with these routes that has answered nothing yet. Whoever changes `edge_limits` changes what its peers
-    /// may cost.
+    /// Makes the state of a server with these routes that has answered nothing yet. Sending to `edge_limits` changes the limits on
+    /// the server's peers.
     pub(crate) fn new(
         installation: Arc<Installation>,
         routes: Routes,
@@ -84,23 +84,23 @@ impl State {
         }
     }
 
-    /// The installation that is served.
+    /// Returns the installation that is served.
     pub fn installation(&self) -> &Arc<Installation> {
         &self.installation
     }
 
-    /// The configuration that the server was started with: what all servers of a store agree on, and what else never changes
-    /// while it runs.
+    /// Returns the configuration that the server was started with: the settings that all servers of a store agree on, and others
+    /// that never change while it runs.
     pub fn config(&self) -> &Config {
         self.installation.config()
     }
 
-    /// The configuration with what has changed since.
+    /// Returns the configuration with the changes since the start.
     pub(crate) fn settings(&self) -> arc_swap::Guard<Arc<Config>> {
         self.settings.load()
     }
 
-    /// Within which time a request's body must arrive.
+    /// Returns the time within which a request's body must arrive.
     pub fn body_timeout(&self) -> Duration {
         self.settings.load().limits.body_timeout
     }
@@ -109,7 +109,7 @@ impl State {
         self.settings.store(Arc::new(settings));
     }
 
-    /// What a peer of the API may cost.
+    /// Returns the limits on a peer of the API.
     pub(crate) fn edge_limits(&self) -> &watch::Sender<Limits> {
         &self.edge_limits
     }
@@ -118,58 +118,58 @@ impl State {
         &self.limiters
     }
 
-    /// What was counted since the start.
+    /// Returns the counters since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// Who was refused, and why.
+    /// Returns the recent refusals by client and reason.
     pub fn refusals(&self) -> &Refusals {
         &self.refusals
     }
 
-    /// The requests that were refused last.
+    /// Returns the requests that were refused most recently.
     pub fn refused(&self) -> &RefusedRequests {
         &self.refused
     }
 
-    /// The uses of secrets that are not in the store yet.
+    /// Returns the uses of secrets that are not in the store yet.
     pub(crate) fn uses(&self) -> &Arc<Uses> {
         &self.uses
     }
 
-    /// Where slow hashes of imported secrets are computed.
+    /// Returns the queue in which slow hashes of imported secrets are computed.
     pub(crate) fn slow_hashes(&self) -> &SlowHashes {
         &self.slow_hashes
     }
 
-    /// The client that an unknown one is compared with, so that both take the same time.
+    /// Returns the client that an unknown one is compared with, so that both take the same time.
     pub(crate) fn dummy_client(&self) -> &Arc<Registered> {
         &self.dummy_client
     }
 
-    /// Counts a request of an operator, whose client or session this is; `Err` tells how long until the next one is allowed.
+    /// Counts a request of an operator, with this client or session; `Err` is how long until the next one is allowed.
     pub fn count_act(&self, by: impl Hash) -> Result<(), Duration> {
         self.limiters.administration.take(by, Instant::now())
     }
 
-    /// How many connections to the API are open.
+    /// Returns how many connections to the API are open.
     pub fn open_connections(&self) -> usize {
         self.connections.count()
     }
 
-    /// The open connections to the API.
+    /// Returns the open connections to the API.
     pub(crate) fn connections(&self) -> &OpenConnections {
         &self.connections
     }
 
-    /// Says whether nobody on the way of a request from this peer reads along: it speaks TLS, or comes from this machine, or
-    /// from a proxy that is trusted to speak TLS with whoever it is for.
+    /// Says whether nobody can read a request from this peer on its way: it uses TLS, or comes from this machine, or
+    /// from a trusted proxy, which is expected to use TLS with its callers.
     pub fn is_private(&self, peer: Option<IpAddr>) -> bool {
         self.config().admin_tls.is_some() || peer.is_none_or(|peer| self.is_trusted(peer))
     }
 
-    /// What a peer may decide about what is recorded of its request.
+    /// Returns how much a peer may decide about the recording of its request.
     pub(crate) fn trust(&self, peer: Option<IpAddr>) -> Trust {
         match peer {
             None => Trust::Inside,
@@ -178,23 +178,23 @@ impl State {
         }
     }
 
-    /// Says whether a peer is on this machine, or a proxy that is trusted.
+    /// Says whether a peer is on this machine, or is a trusted proxy.
     fn is_trusted(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         peer.is_loopback() || self.settings().trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 
-    /// What is recorded and sent by OTLP, if anything is.
+    /// Returns the recording by OTLP, if there is one.
     pub(crate) fn recording(&self) -> Option<&Recording> {
         self.recording.get()
     }
 
-    /// From now on requests are recorded. Only the first recording counts.
+    /// Records requests from now on. Only the first call has an effect.
     pub(crate) fn record(&self, recording: Recording) {
         let _ = self.recording.set(recording);
     }
 
-    /// When the served certificate expires, in seconds since 1970.
+    /// Returns when the served certificate expires, in seconds since 1970.
     pub(crate) fn certificate_expiry(&self) -> Option<i64> {
         Some(self.certificate_expiry.load(Relaxed)).filter(|seconds| *seconds != 0)
     }

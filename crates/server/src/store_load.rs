@@ -1,4 +1,4 @@
-//! What the store does and what waits for it, as metrics.
+//! The store's operations and queues, as metrics.
 
 use tollgate_store::{BOUNDS, Operation, Store};
 
@@ -12,7 +12,7 @@ const WAITING_LIMIT: &str = "tollgate_store_waiting_limit";
 const CONNECTIONS: &str = "tollgate_store_connections";
 const CONNECTIONS_LIMIT: &str = "tollgate_store_connections_limit";
 
-/// Writes all of it.
+/// Writes all metrics of the store.
 pub(crate) fn write(store: &dyn Store, out: &mut Exposition) {
     let measures = store.measures();
     out.family(DURATIONS, Kind::Histogram, "How long the store takes, waiting included.");
@@ -48,7 +48,7 @@ fn write_queues(store: &dyn Store, out: &mut Exposition) {
     }
 }
 
-/// Of a store in a file there are none.
+/// Writes the number of connections. A store in a file has none.
 fn write_connections(store: &dyn Store, out: &mut Exposition) {
     let Some(connections) = store.connections() else { return };
     out.family(CONNECTIONS, Kind::Gauge, "Connections to the database.");

@@ -1,8 +1,8 @@
-//! Streams the audit trail to a file or to syslog, for whoever collects what happens on all machines.
+//! Streams the audit trail to a file or to syslog, for programs that collect events of all machines.
 //!
-//! The store keeps how far the stream is, and is told only once records are where they belong: on the disk, or with a receiver
-//! that has read them to the end. What a crash cuts off in between is streamed again, so nothing is left out; records have
-//! numbers, by which a reader knows those that it has, and would notice one that is missing.
+//! The store keeps how far the stream is, and is told only once records have arrived: on the disk, or at a receiver
+//! that has read them to the end. Records that a crash cuts off in between are streamed again, so nothing is left out; records have
+//! numbers, by which a reader recognizes repeated ones, and would notice a missing one.
 
 mod file;
 mod syslog;
@@ -23,29 +23,29 @@ use tollgate_store::{LeaderLease, Outcome, Record, RecordFilter, RecordOrder, St
 use self::file::StreamFile;
 use self::syslog::Syslog;
 
-/// The task of the leader.
+/// The name of the leader's task.
 const TASK: &str = "audit stream";
-/// How long a leader lease lasts: for so long nothing is streamed if the leader dies.
+/// How long a leader lease lasts. If the leader dies, nothing is streamed for at most this long.
 const LEASE: Duration = Duration::from_secs(15);
 /// How often the leader renews its lease, and the others ask for it.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// How often the leader looks for new records.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How many records are streamed at once.
+/// How many records are streamed at a time.
 const PAGE: u32 = 500;
 
 /// Why records can't be streamed.
 #[derive(Debug, thiserror::Error)]
 pub enum StreamError {
-    /// The store failed.
+    /// The store failed, or refused to read the trail.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// They can't be written.
+    /// The records can't be written.
     #[error("{target}: {source}")]
     Target {
-        /// Where to.
+        /// The file or receiver that they can't be written to.
         target: StreamTarget,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -55,9 +55,9 @@ pub struct Streaming {
     installation: Arc<Installation>,
     target: StreamTarget,
     sink: Sink,
-    /// Tells this server from the others.
+    /// The id that tells this server from the others.
     holder: [u8; 16],
-    /// Until when this server leads, and when it asked last.
+    /// Until when this server leads, and when it last asked for the lease.
     leads_until: Timestamp,
     asked_at: Timestamp,
     failing: bool,
@@ -69,7 +69,7 @@ enum Sink {
 }
 
 impl Streaming {
-    /// Of an installation's trail, if its configuration says where to.
+    /// Makes the streaming of an installation's trail, if its configuration names a target.
     pub fn new(installation: Arc<Installation>) -> Option<Self> {
         let target = installation.config().audit.stream.clone()?;
         let sink = match &target {
@@ -81,7 +81,7 @@ impl Streaming {
         Some(Self { installation, target, sink, holder, leads_until: never, asked_at: never, failing: false })
     }
 
-    /// Does so until `stopped` has no sender any more, then gives the leader lease back.
+    /// Streams until the sender of `stopped` is dropped, then gives the leader lease back.
     pub(crate) async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let mut ticks = ticks(INTERVAL);
         loop {
@@ -91,7 +91,7 @@ impl Streaming {
             }
         }
         self.step_or_warn().await;
-        // Best effort: otherwise the others wait for the end of the lease.
+        // Best effort: otherwise the others wait until the lease ends.
         let _ = self.installation.store().stop_leading(&self.lease(self.leads_until)).await;
     }
 
@@ -113,7 +113,7 @@ impl Streaming {
         self.failing = result.is_err();
     }
 
-    /// Streams what was recorded since, if this server leads.
+    /// Streams the new records, if this server leads.
     pub async fn step(&mut self) -> Result<(), StreamError> {
         if !self.leads().await? {
             self.installation.set_unstreamed(None);
@@ -137,7 +137,7 @@ impl Streaming {
         }
     }
 
-    /// Returns the link of a record. One that is not there any more breaks the chain in the stream as it does in the store.
+    /// Returns the link of a record. A missing record breaks the chain in the stream as it does in the store.
     async fn link(&self, seq: u64) -> Result<Link, StoreError> {
         let found = self.records(seq - 1, 1).await?;
         let link = found.first().map(|record| record.link).filter(|link| link.seq == seq);
@@ -151,7 +151,7 @@ impl Streaming {
 
     async fn leads(&mut self) -> Result<bool, StoreError> {
         let now = self.installation.now();
-        // A clock that was set back says nothing of how long ago that was.
+        // If the clock was set back, it doesn't tell how long ago that was.
         if now.since(self.asked_at) >= ASK_EVERY || now < self.asked_at {
             let until = now.after(LEASE);
             let leads = self.installation.store().lead(&self.lease(until), now).await?;

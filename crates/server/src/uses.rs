@@ -1,5 +1,5 @@
-//! When secrets are used, and from where. It is noted in memory when it is news, and in the store once a minute: a token costs
-//! no write.
+//! The uses of secrets, with their sources. Relevant ones are noted in memory, and in the store once a minute: issuing a token
+//! writes nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +13,9 @@ use tollgate_store::{SecretUse, StoreError, Uses as Store};
 
 /// How often uses are noted in the store.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
-/// How many uses may wait for that. There are as many again every minute.
+/// How many uses may wait to be stored. The same number may come again every minute.
 const WAITING: usize = 50_000;
-/// How many are noted at once.
+/// How many uses are stored at a time.
 const BATCH: usize = 1_000;
 
 /// The uses that are not in the store yet.
@@ -25,7 +25,7 @@ pub(crate) struct Uses(Mutex<HashMap<Key, Timestamp>>);
 type Key = (ClientId, SecretId, ClientAddress);
 
 impl Uses {
-    /// Notes a use. If too many wait it is left out: nothing is decided by it.
+    /// Notes a use. If too many wait, it is dropped: nothing is decided by it.
     pub(crate) fn note(&self, client: ClientId, secret: SecretId, from: ClientAddress, now: Timestamp) {
         let (mut waiting, key) = (self.waiting(), (client, secret, from));
         if waiting.len() < WAITING || waiting.contains_key(&key) {
@@ -33,7 +33,7 @@ impl Uses {
         }
     }
 
-    /// Notes in the store what waits. What it does not take waits on.
+    /// Writes the waiting uses to the store. Those that it does not take go on waiting.
     pub(crate) async fn flush(&self, store: &(impl Store + ?Sized)) -> Result<(), StoreError> {
         loop {
             let batch: Vec<_> = {
@@ -54,7 +54,7 @@ impl Uses {
         }
     }
 
-    /// Nothing panics while it holds the lock, so a poisoned one is as good as any.
+    /// Locks the waiting uses. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn waiting(&self) -> MutexGuard<'_, HashMap<Key, Timestamp>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -68,7 +68,7 @@ fn used((client, secret, from): Key, at: Timestamp) -> SecretUse {
     SecretUse { client, secret, source, at }
 }
 
-/// Notes uses in the store until `stopped` has no sender any more, and then those that are left.
+/// Writes uses to the store until the sender of `stopped` is dropped, and then those that are left.
 pub(crate) async fn run(uses: Arc<Uses>, installation: Arc<Installation>, mut stopped: watch::Receiver<()>) {
     let mut ticks = ticks(FLUSH_EVERY);
     let mut goes_on = true;

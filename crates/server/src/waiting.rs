@@ -1,5 +1,5 @@
 //! A server whose store can't be reached yet: it listens, says that it is not ready and why, and goes on by itself when the
-//! store comes. Ending instead would leave it to a supervisor, which gives up after a few attempts.
+//! store is reachable. If it ended instead, a supervisor would have to restart it, and supervisors give up after a few attempts.
 
 use std::future::pending;
 use std::io;
@@ -34,15 +34,15 @@ use crate::run::Tls;
 /// The pause between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves nothing but why the store is not there, until it is dropped.
+/// Answers every request with why the store is unreachable, until it is dropped.
 pub struct Waiting {
     reason: Arc<Mutex<String>>,
-    /// What serves; ends with this.
+    /// The tasks that serve, which end when this is dropped.
     _serving: JoinSet<()>,
 }
 
 impl Waiting {
-    /// Listens where the server will. What the kernel has accepted when this ends, the server itself takes.
+    /// Listens on the server's addresses. Connections that the kernel has accepted when this ends are taken by the server itself.
     pub fn start(
         config: &Config,
         listeners: &Listeners,
@@ -77,7 +77,7 @@ impl Waiting {
     }
 }
 
-/// The same socket once more: whoever is handed the first goes on with what is in its queue.
+/// Duplicates a socket: whoever gets the duplicate goes on with the connections in its queue.
 fn again(listener: &TcpListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into())
 }

@@ -19,30 +19,30 @@ pub enum Why {
     RevokedSecret,
     /// The client is disabled.
     DisabledClient,
-    /// Its merchant is disabled.
+    /// The client's merchant is disabled.
     DisabledMerchant,
     /// The client may not call from this address.
     Address,
-    /// Too many attempts have failed, or more was asked for than the client may have.
+    /// Too many attempts have failed, or the client has exceeded its quota or a limit.
     Throttled,
     /// The scope goes beyond what the client or its token may do.
     Scope,
-    /// The API is none that the client may have tokens for, or none that is served.
+    /// The client may not have tokens for the API, or the API is not served.
     Audience,
-    /// The token is of another environment.
+    /// The token is for another environment.
     Environment,
     /// The token has expired.
     ExpiredToken,
-    /// The token was revoked, or what it hangs on was ended.
+    /// The token was revoked, or the client, merchant or secret behind it was ended.
     RevokedToken,
-    /// The token is of another client than the one that sends it.
+    /// The token belongs to another client than the one that sends it.
     ForeignToken,
-    /// The token is no valid token.
+    /// The token is malformed or has a wrong signature.
     InvalidToken,
 }
 
 impl Why {
-    /// Every reason.
+    /// Every reason, in the order of the counters.
     pub const ALL: [Self; 16] = [
         Self::NoCredentials,
         Self::UnknownClient,
@@ -62,7 +62,7 @@ impl Why {
         Self::InvalidToken,
     ];
 
-    /// Its name in metrics and answers.
+    /// Returns the name in metrics and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoCredentials => "no_credentials",
@@ -84,12 +84,12 @@ impl Why {
         }
     }
 
-    /// Its name for people.
+    /// Returns the name for people.
     pub fn words(self) -> String {
         self.as_str().replace('_', " ")
     }
 
-    /// Why the guard denies a request; `None` if it can't decide.
+    /// Returns why the guard denies a request; `None` if it can't decide.
     pub(crate) const fn of_denial(denial: &Denial) -> Option<Self> {
         Some(match denial {
             Denial::NoToken => Self::NoCredentials,
@@ -103,7 +103,7 @@ impl Why {
         })
     }
 
-    /// Why a client that has not proved itself is refused.
+    /// Returns the reason for refusing a client that was not authenticated.
     pub(crate) const fn of_unproved(unproved: Unproved) -> Self {
         match unproved {
             Unproved::NoCredentials => Self::NoCredentials,
@@ -118,7 +118,7 @@ impl Why {
         }
     }
 
-    /// Why a token is not accepted.
+    /// Returns the reason for refusing a token.
     pub(crate) const fn of_token(error: TokenError) -> Self {
         match error {
             TokenError::Expired => Self::ExpiredToken,

@@ -14,11 +14,11 @@ use tollgate_store::StoreError;
 /// The address of a PostgreSQL database, and the user who connects to it.
 ///
 /// Parsed from `postgres://user@host:port/database`. Several hosts, separated by commas, are the members of one cluster:
-/// the store connects to the one that takes writes. A folder in the place of the host (percent-encoded) is that of a
+/// the store connects to the member that takes writes. A folder in place of the host (percent-encoded) is the folder of a
 /// Unix socket.
 ///
-/// `sslmode=verify-full` with `sslrootcert=FILE` asks for TLS; `sslmode=disable` is the default where the connection
-/// can't leave the machine, and must be stated elsewhere.
+/// `sslmode=verify-full` with `sslrootcert=FILE` asks for TLS; `sslmode=disable` is the default if the connection
+/// can't leave the machine, and must be stated otherwise.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAddress {
     pub(crate) config: Config,
@@ -28,11 +28,11 @@ pub struct PostgresAddress {
     password: Option<Password>,
 }
 
-/// The source of the password.
+/// A function that reads the password.
 #[derive(Clone)]
 struct Password(Arc<dyn Fn() -> Result<String, String> + Send + Sync>);
 
-/// A source equals only itself.
+/// Compares by identity: a source equals only itself.
 impl PartialEq for Password {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -42,7 +42,7 @@ impl PartialEq for Password {
 impl Eq for Password {}
 
 impl PostgresAddress {
-    /// Whether the URL held a password.
+    /// Says whether the URL held a password.
     pub fn has_password(&self) -> bool {
         self.config.get_password().is_some()
     }
@@ -64,12 +64,12 @@ impl PostgresAddress {
         format!("PostgreSQL at {}", hosts.collect::<Vec<_>>().join(", "))
     }
 
-    /// Returns the configuration for each member by itself.
+    /// Returns a configuration for each member alone.
     pub(crate) fn members(&self) -> Vec<Config> {
         (0..self.config.get_hosts().len()).map(|index| member(&self.config, index)).collect()
     }
 
-    /// How each member is reached by itself, with the password as it is now.
+    /// Returns a configuration for each member alone, with the password as it is now.
     pub(crate) async fn members_now(&self) -> Result<Vec<Config>, StoreError> {
         let mut members = self.members();
         if let Some(Password(read)) = self.password.clone() {
@@ -96,7 +96,7 @@ impl PostgresAddress {
 const FORM: &str = "postgres://user@host/database";
 const TLS: &str = "sslmode=verify-full and sslrootcert=FILE (PEM) in the URL, or sslmode=disable on a network that you trust";
 
-/// The parameters that the library knows, and that are passed on to it.
+/// The parameters of a URL that the library knows and that are passed on to it.
 const PASSED_ON: [&str; 15] = [
     "application_name",
     "channel_binding",
@@ -115,7 +115,7 @@ const PASSED_ON: [&str; 15] = [
     "user",
 ];
 
-/// Names a parameter that is not known, if it can hardly be a part of a password.
+/// Names an unknown parameter, unless it may be a part of a password.
 fn unknown(name: &str) -> Cow<'static, str> {
     let plain = name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let hint = match name {
@@ -142,10 +142,10 @@ impl FromStr for PostgresAddress {
             match pair.split_once('=') {
                 Some(("sslmode", value)) => mode = Some(value),
                 Some(("sslrootcert", value)) if !value.is_empty() => roots = Some(PathBuf::from(value)),
-                // The store decides it: a member that takes no writes is of no use.
+                // The store decides this itself: a member that takes no writes is of no use to it.
                 Some(("target_session_attrs", "read-write")) => {}
                 Some(("target_session_attrs", _)) => return Err("target_session_attrs=read-write".into()),
-                // The library decodes the names of the others.
+                // The library decodes the names of the other parameters.
                 Some((name, _)) if !name.contains('%') && !PASSED_ON.contains(&name) => {
                     return Err(unknown(name));
                 }
@@ -213,7 +213,7 @@ fn is_on_this_machine(host: &Host) -> bool {
     }
 }
 
-/// Never shows the password.
+/// Shows everything except the password.
 impl fmt::Debug for PostgresAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PostgresAddress({} on {})", self.database(), self.place())

@@ -1,4 +1,4 @@
-//! What the servers that share the store agree on.
+//! The agreements of the servers that share the store.
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -31,7 +31,7 @@ impl Agreements for Postgres {
         let adopted = self
             .write_by(
                 act,
-                // Of two adoptions at once, the second names a predecessor that is no longer the newest.
+                // If two adoptions come at once, the second names a predecessor that is no longer the newest.
                 recorded!(
                     "due AS (
                          SELECT last + 1 AS seq FROM (SELECT coalesce(max(seq), 0) AS last FROM agreement) newest

@@ -18,7 +18,7 @@ use crate::pool::{Pool, Statement, Transaction};
 /// Keys are taken in their order, so that two transactions that take the same keys do not deadlock.
 ///
 /// A lease that is lost in a power cut had no effect yet, so its commit need not wait for the disk. The commit of a
-/// transaction that finds an answer must: the server that gave it may have gone away before a standby had it.
+/// transaction that finds an answer must: the server that gave the answer may have failed before a standby had it.
 const TAKE: &str = concat!(
     "INSERT INTO idempotency_keys (merchant_id, environment, route, key, owner, fingerprint, taken_at, until)
      SELECT merchant_id, environment, route, key, owner, fingerprint, ",
@@ -43,7 +43,7 @@ const NO_ANSWER: &str = "SELECT set_config('synchronous_commit', 'off', true)
          SELECT FROM unnest($1, $2, $3, $4) given (merchant_id, environment, route, key)
              JOIN idempotency_keys k USING (merchant_id, environment, route, key)
          WHERE k.status IS NOT NULL)";
-/// A key that is to be taken.
+/// The job of taking a key.
 pub(crate) struct Begin {
     pub(crate) lease: Lease,
     pub(crate) now: Timestamp,
@@ -54,7 +54,7 @@ impl Job for Begin {
     type Output = Result<Begun, StoreError>;
     type Engine = Pool;
 
-    /// Says whether no row would be written twice. A test's clock is the same for all.
+    /// Says whether no row would be written twice. A test's clock must be the same for all jobs.
     fn goes_with(&self, others: &[Self]) -> bool {
         others.iter().all(|other| other.lease.scope != self.lease.scope && other.witness == self.witness)
     }

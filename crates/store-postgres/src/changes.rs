@@ -1,7 +1,7 @@
 //! The change log, and the revocations in it.
 //!
-//! Whoever adds an entry takes its number from the one row of `installation`, and holds that row until it commits. So
-//! numbers are committed in their order, and whoever has seen one has seen all before it. A standby that takes over
+//! A transaction that adds an entry takes its number from the only row of `installation`, and holds that row until it commits. So
+//! numbers are committed in their order, and a reader that has seen one has seen all before it. A standby that takes over
 //! without the newest of them gives their numbers out again: a mark, drawn with each, tells such changes apart.
 
 use async_trait::async_trait;
@@ -16,12 +16,12 @@ use uuid::Uuid;
 use crate::column::{column, id, id_bytes, millis, never_written, number, params, time, unsigned};
 use crate::engine::Postgres;
 
-/// Until when a change made at `now` stays in the log.
+/// Returns until when a change made at `now` stays in the log.
 pub(crate) fn kept(now: Timestamp) -> i64 {
     millis(now.after(CHANGES_KEPT))
 }
 
-/// Until when a revocation made at `now` counts, but for the longest lifetime of a token.
+/// Returns until when a revocation made at `now` is kept, not counting the longest lifetime of a token, which the statement adds.
 pub(crate) fn outlasts(now: Timestamp) -> i64 {
     millis(now.after(CLOCKS_DIFFER))
 }
@@ -113,8 +113,8 @@ impl ChangeLog for Postgres {
             )
             .await?;
         let first = rows.first().ok_or_else(never_written)?;
-        // Without a mark the number is from the future. With another it is that of another change. Either way the store
-        // was replaced by a copy that lacks what the caller has seen.
+        // Without a mark here, the number is from the future. With another mark, another change has the number. Either way the
+        // store was replaced by a copy that lacks what the caller has seen.
         let here = column::<Option<Uuid>>(first, 1)?.map(Uuid::into_bytes);
         if after.seq < unsigned(first, 0)? || here != Some(after.mark) {
             return Ok(None);
@@ -186,7 +186,7 @@ impl Revocations for Postgres {
     }
 }
 
-/// Deletes entries that have expired at `now`, some at a time, and remembers the greatest number among them with its mark.
+/// Deletes entries that have expired at `now`, in batches, and remembers the greatest number among them with its mark.
 pub(crate) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
     store
         .write_count(
@@ -205,7 +205,7 @@ pub(crate) async fn purge(store: &Postgres, now: Timestamp) -> Result<u64, Store
         .await
 }
 
-/// Reads a revocation from the columns `kind`, `id`, `generation` and `until`, which are the first.
+/// Reads a revocation from a row's first columns: `kind`, `id`, `generation` and `until`.
 fn revocation(row: &Row) -> Result<Revocation, StoreError> {
     match changed(row, 0)? {
         Changed::Revocation(revocation) => Ok(revocation),
@@ -213,7 +213,7 @@ fn revocation(row: &Row) -> Result<Revocation, StoreError> {
     }
 }
 
-/// Reads a change from the columns `kind`, `id`, `generation` and `until`, the first of which is at `index`.
+/// Reads a change from the columns `kind`, `id`, `generation` and `until`, starting at `index`.
 fn changed(row: &Row, index: usize) -> Result<Changed, StoreError> {
     let generation = match column::<Option<i64>>(row, index + 2)? {
         None => None,

@@ -121,7 +121,7 @@ impl Clients for Postgres {
         let done = self
             .write_locked_by(
                 act,
-                // Waits for others who change it, so that the networks are known that it has until now.
+                // Waits for other transactions that change the client, so that the networks that it has until now are known.
                 ("SELECT id FROM clients WHERE id = $1 FOR UPDATE", params![id(client.as_bytes())]),
                 recorded!(
                     "moved AS (SELECT id AS client FROM clients WHERE id = $1 AND addresses <> $5),
@@ -135,7 +135,7 @@ impl Clients for Postgres {
                              quota = CASE WHEN $11 THEN $12 ELSE quota END, labels = coalesce($13, labels)
                          WHERE id = $1 AND ($2 IS NULL OR version = $2) RETURNING id, generation
                      )",
-                    // Its tokens say from where they may be used, as it was when they were issued.
+                    // Its tokens carry the networks that it had when they were issued.
                     "SELECT 1, 'client', id, NULL::bigint, $14, false FROM done
                      UNION ALL SELECT 2, 'client revoked', id, generation, $18, true FROM done
                      WHERE id IN (SELECT client FROM moved)",
@@ -347,12 +347,12 @@ pub(crate) async fn create(
     .await
 }
 
-/// A column of a row for each.
+/// Returns one column with a value for each of `of`.
 fn each<'a, T, C>(of: &'a [T], column: impl Fn(&'a T) -> C) -> Vec<C> {
     of.iter().map(column).collect()
 }
 
-/// Runs a `select!`.
+/// Runs a statement made by `select!`, and gathers the clients.
 async fn query(store: &Postgres, sql: &str, params: &[Param<'_>]) -> Result<Vec<Client>, StoreError> {
     gather_clients(store.read(sql, params).await?.iter().map(|row| Ok((client(row)?, secret(row)?))))
 }

@@ -23,7 +23,7 @@ pub(crate) fn param<T: Typed>(value: &T) -> Param<'_> {
     (value, T::TYPE)
 }
 
-/// The types of parameters.
+/// A Rust type with the PostgreSQL type that it is sent as.
 pub(crate) trait Typed: ToSql + Sync {
     const TYPE: Type;
 }
@@ -55,27 +55,26 @@ pub(crate) const fn id(bytes: &[u8; 16]) -> Uuid {
     Uuid::from_bytes(*bytes)
 }
 
-/// Returns a time in milliseconds.
+/// Returns a time in milliseconds since 1970.
 pub(crate) fn millis(time: Timestamp) -> i64 {
     number(time.millis())
 }
 
-/// Returns a length of time in milliseconds.
+/// Returns a duration in milliseconds.
 pub(crate) fn length(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads a generation.
 pub(crate) fn generation(row: &Row, index: usize) -> Result<Generation, StoreError> {
     unsigned(row, index).map(Generation::from_number)
 }
 
-/// Returns a number; one that PostgreSQL can't hold becomes the greatest that it can.
+/// Returns a number; one that is too great for PostgreSQL becomes its greatest.
 pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Reads a column.
+/// Reads a column, and turns a mismatch of types into an error of the store.
 pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, index: usize) -> Result<T, StoreError> {
     row.try_get(index).map_err(|_| never_written())
 }
@@ -101,12 +100,11 @@ pub(crate) fn optional_text(row: &Row, index: usize) -> Result<Option<String>, S
     bytes.map(String::from_utf8).transpose().map_err(|_| never_written())
 }
 
-/// Reads a version.
 pub(crate) fn version(row: &Row, index: usize) -> Result<Version, StoreError> {
     unsigned(row, index).map(Version::from_number)
 }
 
-/// Reads a length of time in milliseconds, or NULL.
+/// Reads a duration in milliseconds, or NULL.
 pub(crate) fn optional_length(row: &Row, index: usize) -> Result<Option<Duration>, StoreError> {
     Ok(optional_time(row, index)?.map(|length| Duration::from_millis(length.millis())))
 }
@@ -134,7 +132,7 @@ pub(crate) fn optional_time(row: &Row, index: usize) -> Result<Option<Timestamp>
     }
 }
 
-/// Reads the flag `disabled`. NULL, where there is no merchant, counts as enabled.
+/// Reads the flag `disabled`. NULL, for a client without a merchant, counts as enabled.
 pub(crate) fn status(row: &Row, index: usize) -> Result<Status, StoreError> {
     let disabled = column::<Option<bool>>(row, index)?.unwrap_or(false);
     Ok(if disabled { Status::Disabled } else { Status::Enabled })

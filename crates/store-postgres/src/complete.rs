@@ -11,7 +11,7 @@ use crate::column::{id, id_bytes, millis, number, params};
 use crate::group::{IMPATIENT, Job};
 use crate::pool::{Pool, Statement, Transaction};
 
-/// Keeps the answers under the leases that are still held, and adds the documents of these.
+/// Keeps the answers under the leases that are still held, and adds the documents of those answers.
 const COMPLETE: &str = concat!(
     "WITH given AS (
          SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
@@ -34,7 +34,7 @@ const COMPLETE: &str = concat!(
      RETURNING id"
 );
 
-/// A document that is to be added with the answer to the request that asked for it.
+/// The job of adding a document together with the answer to the request that asked for it.
 pub(crate) struct Complete {
     pub(crate) document: Document,
     pub(crate) lease: Lease,
@@ -46,7 +46,7 @@ impl Job for Complete {
     type Output = bool;
     type Engine = Pool;
 
-    /// Says whether no other job has the same key, of which only one could succeed. A test's clock is the same for all.
+    /// Says whether no other job has the same key: only one of them could succeed. A test's clock must be the same for all jobs.
     fn goes_with(&self, others: &[Self]) -> bool {
         others.iter().all(|other| {
             other.witness == self.witness

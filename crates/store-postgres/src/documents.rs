@@ -1,4 +1,4 @@
-//! Documents.
+//! The documents of merchants.
 
 use async_trait::async_trait;
 use tokio_postgres::Row;

@@ -1,4 +1,4 @@
-//! The store in a database: opening it, and how a statement gets to a connection.
+//! The store in a database: how it is opened, and how a statement gets to a connection.
 
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ pub struct Postgres {
     pub(crate) clock: Clock,
     pub(crate) begins: Arc<Group<Begin>>,
     pub(crate) completions: Arc<Group<Complete>>,
-    /// Held by the act whose turn it is.
+    /// The lock of the act whose turn it is.
     pub(crate) turn: Mutex<()>,
 }
 
 impl Postgres {
-    /// Opens the store, and creates its tables or brings them up to date where that is needed.
+    /// Opens the store, and creates its tables or brings them up to date if needed.
     ///
     /// The error says what is wrong and what to do.
     pub async fn open(options: PostgresOptions) -> Result<Self, StoreError> {
@@ -35,12 +35,12 @@ impl Postgres {
     }
 
     /// Opens the store, which must exist: a mistyped name must not become a new and empty store. Its tables are brought
-    /// up to date where that is needed.
+    /// up to date if needed.
     pub async fn open_existing(options: PostgresOptions) -> Result<Self, StoreError> {
         Self::with(options, Access::Change).await
     }
 
-    /// Opens the store to read only: it must exist, and its tables are left as they are.
+    /// Opens the store for reading only: it must exist, and its tables are left as they are.
     pub async fn open_to_read(options: PostgresOptions) -> Result<Self, StoreError> {
         Self::with(options, Access::Read).await
     }
@@ -63,7 +63,7 @@ impl Postgres {
         self.read_for(Operation::Read, sql, params).await
     }
 
-    /// Reads likewise, for an operation of another kind.
+    /// Runs a statement that reads, and measures it as an operation of this kind.
     pub(crate) async fn read_for(
         &self,
         operation: Operation,

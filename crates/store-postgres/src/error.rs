@@ -1,4 +1,4 @@
-//! PostgreSQL's errors as errors of the store. No text contains the values of a row or a password.
+//! Turns PostgreSQL's errors into errors of the store. No text contains the values of a row or a password.
 
 use std::error::Error as _;
 use std::io;
@@ -12,11 +12,11 @@ use crate::address::PostgresAddress;
 /// The effect of a failed statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It had none, and it may succeed if it is sent again. `fresh` asks for another connection.
+    /// It had no effect, and it may succeed if it is sent again. `fresh` asks for another connection.
     Nothing { fresh: bool },
-    /// It is unknown: the connection ended before the server reported it.
+    /// Its effect is unknown: the connection ended before the server reported it.
     Unknown,
-    /// It had none, and it would fail again.
+    /// It had no effect, and it would fail again.
     Refused,
 }
 
@@ -26,17 +26,17 @@ pub(crate) fn outcome(error: &Error) -> Outcome {
     if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) {
         Outcome::Nothing { fresh: false }
     } else if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
-        // The server was the primary, and is so no longer.
+        // The server was the primary, but no longer is.
         Outcome::Nothing { fresh: true }
     } else if code.code().starts_with("08") || code.code().starts_with("57P0") {
-        // A pooler lost its connection, or the server is ending: perhaps after the commit.
+        // A pooler lost its connection, or the server is shutting down: perhaps after the commit.
         Outcome::Unknown
     } else {
         Outcome::Refused
     }
 }
 
-/// Returns the error of a statement that is not sent again.
+/// Returns the error for a statement that is not sent again.
 pub(crate) fn statement(error: &Error) -> StoreError {
     let Some(code) = error.code() else {
         return StoreError::Unavailable("the connection to PostgreSQL broke".to_owned());
@@ -48,7 +48,7 @@ pub(crate) fn statement(error: &Error) -> StoreError {
                 code.code()
             ));
         }
-        // The only division that there is.
+        // The only division by zero is the one in `HOLD` of the audit trail.
         "22012" => return StoreError::Overtaken,
         "42501" => {
             "the role lacks a right to the tables: grant it, or run `tollgate store migrate` as their owner"
@@ -67,7 +67,7 @@ pub(crate) fn statement(error: &Error) -> StoreError {
     StoreError::Unavailable(format!("{text} (PostgreSQL error {})", code.code()))
 }
 
-/// Returns the error of the first statement that makes something in the database.
+/// Returns the error of the first statement that creates something in the database.
 pub(crate) fn creating(error: &Error) -> StoreError {
     match error.code().map(SqlState::code) {
         Some("42501") => StoreError::Misconfigured(

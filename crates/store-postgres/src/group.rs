@@ -1,7 +1,7 @@
 //! Group commit: jobs that wait are sent together, as one transaction.
 //!
-//! Most of the cost of a statement is not that of its rows: it is parsed, planned, answered and committed. While all lanes are
-//! busy, jobs that come wait for the next transaction, and share its cost. While a lane is free no job waits.
+//! Most of the cost of a statement doesn't come from its rows: it is parsed, planned, answered and committed. While all lanes are
+//! busy, new jobs wait for the next transaction and share its cost. While a lane is free, no job waits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,27 +13,27 @@ use tollgate_store::StoreError;
 use crate::column::never_written;
 use crate::pool::QUEUE;
 
-/// The most transactions of a kind at a time.
+/// The most transactions of a kind that run at the same time.
 const LANES: usize = 2;
 
-/// The most jobs in one transaction: it bounds what waits behind it.
+/// The most jobs in one transaction, which bounds how long other jobs wait for it.
 const BATCH: usize = 64;
 
-/// Gives up soon on a lock. A row that is locked for long must not hold up jobs that need other rows: each is then sent by
-/// itself.
+/// Makes statements give up soon on a lock. A row that is locked for long must not hold up jobs that need other rows: each is then
+/// sent by itself.
 pub(crate) const IMPATIENT: &str = "SELECT set_config('lock_timeout', '50ms', true)";
 
 /// A job that can be done together with others of its kind.
 pub(crate) trait Job: Send + Sync + Sized + 'static {
     type Output: Send + 'static;
-    /// What the job is done on.
+    /// The engine that the job runs on.
     type Engine: Send + Sync + 'static;
 
     /// Says whether the job may be in one transaction with the others.
     fn goes_with(&self, others: &[Self]) -> bool;
 
     /// Does all jobs in one transaction, and returns an output for each. An error concerns all of them. Unless a job is
-    /// `alone`, the transaction fails soon where it would wait for a lock, so that the next jobs need not wait.
+    /// `alone`, the transaction fails soon if it would wait for a lock, so that the next jobs need not wait.
     fn run(
         jobs: &[Self],
         engine: &Self::Engine,
@@ -42,7 +42,7 @@ pub(crate) trait Job: Send + Sync + Sized + 'static {
     ) -> impl Future<Output = Result<Vec<Self::Output>, StoreError>> + Send;
 }
 
-/// The jobs of a kind that wait, and the lanes.
+/// The waiting jobs of a kind, and their lanes.
 pub(crate) struct Group<J: Job>(Mutex<State<J>>);
 
 struct State<J: Job> {
@@ -61,7 +61,7 @@ impl<J: Job> Group<J> {
         Arc::new(Self(Mutex::new(State { waiting: VecDeque::new(), busy: 0 })))
     }
 
-    /// Does a job together with others that wait. It is done even if the caller goes away.
+    /// Does a job together with others that wait. The job is done even if the caller stops waiting.
     pub(crate) async fn run(
         self: &Arc<Self>,
         job: J,
@@ -85,21 +85,21 @@ impl<J: Job> Group<J> {
         answer.await.unwrap_or_else(lost)
     }
 
-    /// How many jobs wait.
+    /// Returns how many jobs wait.
     pub(crate) fn waiting(&self) -> usize {
         self.state().waiting.len()
     }
 
-    /// Works until nothing waits.
+    /// Works until no job waits.
     async fn work(self: Arc<Self>, engine: Arc<J::Engine>) {
         let mut lane = Lane { group: &self, free: false };
         while let Some((jobs, replies, deadline)) = lane.take() {
             match J::run(&jobs, &engine, deadline, false).await {
                 Ok(outputs) => outputs.into_iter().zip(replies).for_each(|(output, reply)| {
-                    // The caller may have gone away; that is no error.
+                    // The caller may have stopped waiting, which is not an error.
                     let _ = reply.send(Ok(output));
                 }),
-                // Nothing was done. One of the jobs may be at fault, so each is sent by itself, beside the lanes.
+                // Nothing was done. One of the jobs may be at fault, so each is sent by itself, outside the lanes.
                 Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
                     for (job, reply) in jobs.into_iter().zip(replies) {
                         let engine = Arc::clone(&engine);
@@ -118,20 +118,20 @@ impl<J: Job> Group<J> {
         }
     }
 
-    /// Locks the state. Nothing panics while it holds the lock, so a poisoned one is sound.
+    /// Locks the state. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn state(&self) -> MutexGuard<'_, State<J>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A lane that is busy. It is free again when no job waits, or when its task panics.
+/// A busy lane. It is free again when no job waits, or when its task panics.
 struct Lane<'a, J: Job> {
     group: &'a Group<J>,
     free: bool,
 }
 
 impl<J: Job> Lane<'_, J> {
-    /// Takes the jobs of the next transaction, and the deadline of the first. `None` if no job waits: the lane is free then.
+    /// Takes the jobs of the next transaction, and the deadline of the first. Returns `None` if no job waits: the lane is free then.
     #[expect(clippy::type_complexity, reason = "it is taken apart at once, in one place")]
     fn take(&mut self) -> Option<(Vec<J>, Vec<oneshot::Sender<Result<J::Output, StoreError>>>, Instant)> {
         let mut state = self.group.state();
@@ -174,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes down what was done together, once it is let.
+    /// A test's engine, which writes down the jobs that were done together once it is allowed to.
     #[derive(Default)]
     pub(crate) struct Log {
         done: Mutex<Vec<Vec<u32>>>,
@@ -185,7 +185,7 @@ mod tests {
         gate: Semaphore,
     }
 
-    /// 13 is refused, and all that goes with it.
+    /// A test's job: the number 13 is refused, and so is every job in its transaction.
     impl Job for u32 {
         type Output = u32;
         type Engine = Engine;
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    /// What becomes of jobs of which the first two find the lanes free.
+    /// Returns the results of jobs of which the first two find the lanes free, and what was done together.
     async fn outcomes(jobs: &[u32]) -> (Vec<Result<u32, StoreError>>, Vec<Vec<u32>>) {
         let (group, engine) =
             (Group::new(), Arc::new(Engine { log: Log::default(), gate: Semaphore::new(0) }));
@@ -216,7 +216,7 @@ mod tests {
         for job in jobs {
             let (group, engine, job) = (Arc::clone(&group), Arc::clone(&engine), *job);
             running.push(tokio::spawn(async move { group.run(job, &engine, deadline).await }));
-            // Of one thread: each has come as far as it can.
+            // The runtime has one thread: each task has come as far as it can.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
         }

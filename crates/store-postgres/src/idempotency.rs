@@ -1,7 +1,7 @@
-//! Idempotency keys: the row is the lock, the lease frees what a dead process held.
+//! Idempotency keys: the row is the lock, and a lease frees the keys of a process that died.
 //!
-//! The primary key alone says that there is one row for a key, and the condition of the statement that takes it that a
-//! lease which has not ended is never taken over. Nothing else keeps two from holding one key.
+//! The primary key ensures that a key has only one row, and the condition of the statement that takes a key ensures that a
+//! lease which has not ended is never taken over. Nothing else keeps two holders from having one key.
 
 use async_trait::async_trait;
 use tollgate_core::Timestamp;
@@ -21,8 +21,8 @@ use crate::keyed::Key;
 use crate::merchants;
 use crate::secrets::{NewSecret, add_secret};
 
-/// How often expired keys are deleted in one call of [`purge`], each time in a transaction of its own: a vacuum can
-/// follow, and nobody waits for long. 28 million keys a day, for each server.
+/// How many batches of expired keys one call of [`purge`] deletes, each in a transaction of its own: a vacuum can
+/// follow, and nobody waits for long. That makes 28 million keys a day for each server.
 const PURGES: u32 = 20;
 
 #[async_trait]
@@ -123,7 +123,7 @@ async fn delete(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
     store
         .write_count(
             concat!(
-                // Asked again in the row that is deleted: it may just have been taken.
+                // Checked again for the row that is deleted: its key may just have been taken.
                 "WITH gone AS (
                      DELETE FROM idempotency_keys
                      WHERE until <= least($1, ",
@@ -142,8 +142,8 @@ async fn delete(store: &Postgres, now: Timestamp) -> Result<u64, StoreError> {
         .await
 }
 
-/// Gives back the leases that were taken before a server came to be alone. The index leads to those that end soon: the
-/// answers, which are many, are kept for longer.
+/// Gives back the leases that were taken before a server found itself alone. The index leads to the leases, which end soon, and not
+/// to the answers, which are many and are kept for longer.
 pub(crate) async fn free_leases(store: &Postgres, alone: Alone) -> Result<u64, StoreError> {
     store
         .write_count(

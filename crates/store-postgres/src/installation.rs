@@ -1,4 +1,4 @@
-//! What makes the store an installation.
+//! The installation that the store holds.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::engine::Postgres;
 use crate::migrate;
 use crate::pool::Statement;
 
-/// Replaces what the installation is sealed with, if it is what `$1` tells and `$4` are all its signing keys.
+/// Replaces what the installation is sealed with, if its check value is `$1` and `$4` are all its signing keys.
 const RESEAL: &str = "WITH same AS (
                           SELECT 1 AS same FROM installation
                           WHERE check_value = $1
@@ -59,7 +59,7 @@ impl Installation for Postgres {
                 )
                 .await;
             match made {
-                // Another process may have made one.
+                // Another process may have made the store an installation.
                 Err(StoreError::Overtaken) => {}
                 outcome => return outcome.map(|_| check.to_owned()),
             }
@@ -126,7 +126,7 @@ async fn reseal(
         .act(
             act,
             &[
-                // A key that is being added was waited for.
+                // This has waited for a key that is being added.
                 Statement {
                     sql: RESEAL,
                     params: params![
@@ -138,7 +138,7 @@ async fn reseal(
                         seal.trail_key.as_deref(),
                     ],
                 },
-                // By itself, because the entry takes its number from the row that was just updated.
+                // A statement of its own, because the entry takes its number from the row that was just updated.
                 Statement {
                     sql: recorded!(
                         "done AS (

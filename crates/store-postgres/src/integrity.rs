@@ -1,4 +1,4 @@
-//! Whether the schema is whole. The pages of the files are for PostgreSQL's own tools to check (`pg_amcheck`).
+//! Checks whether the schema is complete. The pages of the files are for PostgreSQL's own tools to check (`pg_amcheck`).
 
 use async_trait::async_trait;
 use tollgate_store::{Integrity, StoreError};

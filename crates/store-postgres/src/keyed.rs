@@ -1,4 +1,4 @@
-//! What is created in the transaction that keeps the answer under an idempotency key, if the request has one.
+//! Creates objects in the transaction that keeps the answer under an idempotency key, if the request has one.
 
 use tollgate_core::Timestamp;
 use tollgate_store::{Act, Answer, Completed, Lease, StoreError};
@@ -41,12 +41,12 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Keeps others from taking the lease over until what is created has been committed.
+/// Keeps others from taking over the lease until the new object has been committed.
 const LOCK: &str = "UPDATE idempotency_keys SET owner = owner
                     WHERE merchant_id = $1 AND environment = $2 AND route = $3 AND key = $4 AND owner = $5
                         AND status IS NULL";
 
-/// Runs a statement that creates something, once it holds the lease of the key, if there is one, and what `lock` locks.
+/// Runs a statement that creates something, after taking the locks of the key's lease, if there is one, and of `lock`.
 pub(crate) async fn create_keyed(
     store: &Postgres,
     act: &Act,
@@ -67,7 +67,7 @@ pub(crate) async fn create_keyed(
     })
 }
 
-/// A common table expression: has a row if the lease of the key is held.
+/// A common table expression `held`, which has a row if the lease of the key is held.
 macro_rules! held {
     () => {
         "held AS (
@@ -87,7 +87,7 @@ macro_rules! may_create {
 }
 pub(crate) use may_create;
 
-/// A common table expression: keeps the answer, if `done` has a row.
+/// A common table expression that keeps the answer if `done` has a row.
 macro_rules! kept_answer {
     () => {
         concat!(
@@ -103,7 +103,7 @@ macro_rules! kept_answer {
 }
 pub(crate) use kept_answer;
 
-/// The result of a statement that creates: whether it has, and whether the lease was held.
+/// The result of a statement that creates something: whether it did, and whether the lease was held.
 macro_rules! completed {
     () => {
         "SELECT (SELECT count(*) FROM done), (SELECT count(*) FROM held)"
@@ -111,7 +111,7 @@ macro_rules! completed {
 }
 pub(crate) use completed;
 
-/// Makes a list of the parameters of a key, and others behind them.
+/// Makes a list of the parameters of a key, followed by others.
 macro_rules! keyed_params {
     ($key:expr; $($value:expr),* $(,)?) => {
         $crate::column::params![

@@ -1,4 +1,4 @@
-//! The signing keys.
+//! The signing keys in the store.
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -9,12 +9,12 @@ use crate::changes::{By, kept, recorded};
 use crate::column::{column, id, id_bytes, millis, optional_time, params, parsed, time};
 use crate::engine::Postgres;
 
-/// What to do with the other keys of its algorithm when one is added.
+/// What happens to the other keys of an algorithm when a key is added.
 #[derive(Clone, Copy)]
 enum Others {
-    /// They retire then, unless they retire sooner.
+    /// They retire at this time, unless they retire sooner.
     Retire(Timestamp),
-    /// They do likewise, but only if this one has no successor yet; otherwise nothing is added.
+    /// They retire at this time, but only if this key has no successor yet; otherwise nothing is added.
     Succeeded(KeyId, Timestamp),
     /// They are refused at once.
     Compromised,
@@ -57,7 +57,7 @@ impl Keys for Postgres {
     }
 }
 
-/// Adds a key. Says whether it did.
+/// Adds a key, and says whether it did.
 async fn add(store: &Postgres, others: Others, key: &SigningKey, act: &Act) -> Result<bool, StoreError> {
     let (predecessor, others_retire_at) = match others {
         Others::Retire(at) => (None, at),
@@ -68,9 +68,9 @@ async fn add(store: &Postgres, others: Others, key: &SigningKey, act: &Act) -> R
     let added = store
         .write_by(
             act,
-            // Of two keys that are added at once, the second retires the first: it begins when the other is committed.
+            // If two keys are added at once, the second retires the first: it waits until the other is committed.
             recorded!(
-                // Adding a key lets the others of its algorithm retire, so the newest of each alone has no end.
+                // Adding a key sets an end for the others of its algorithm, so only the newest of each algorithm has none.
                 "due AS (
                      SELECT 1 AS due WHERE $10 IS NULL
                          OR EXISTS (SELECT FROM signing_keys WHERE id = $10 AND retires_at IS NULL)

@@ -1,6 +1,6 @@
 //! The engine of a Tollgate store for many servers: PostgreSQL 15 or later, also behind a pooler in transaction mode.
 //!
-//! A method is one statement, or two where the second must see what the first waited for. They are sent in one round trip and
+//! A method is one statement, or two if the second must see what the first waited for. They are sent in one round trip and
 //! committed together. An engine that shards the tables could run every statement (`sharding.rs` in the tests): no guarantee
 //! depends on an advisory lock, a session or a foreign key between shards. The statements are in the modules below, by
 //! subject; `pool.rs` handles their failures.

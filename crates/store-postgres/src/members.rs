@@ -1,7 +1,7 @@
-//! The members of a cluster, which are asked at the same time whether they take writes.
+//! Finds the member of a cluster that takes writes, by asking all of them at the same time.
 //!
-//! If none does, a primary that is read-only is read: what it holds can't be changed elsewhere. A standby is not read: it may
-//! lack the newest revocations.
+//! If none does, the store is read from a primary that is read-only: what it holds can't be changed elsewhere. A standby is never
+//! read: it may lack the newest revocations.
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ use crate::tls::Tls;
 /// How long a member that takes no writes is left alone before it is asked again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Why there is no connection.
+/// Why no connection could be made.
 pub(crate) enum Refused {
     /// All members have answered, and none takes writes.
     ReadOnly(StoreError),
     /// The server has as many connections as it allows, or as the role may have.
     Crowded(StoreError),
-    /// Anything else.
+    /// The connection failed for any other reason.
     Failed(StoreError),
 }
 
 impl Refused {
-    /// Returns the error for the caller.
+    /// Returns the error that the caller gets.
     pub(crate) fn error(self) -> StoreError {
         match self {
             Self::ReadOnly(error) | Self::Crowded(error) | Self::Failed(error) => error,
@@ -94,7 +94,7 @@ pub(crate) async fn connect(
         asked.spawn(ask(index, members[index].clone(), tls.clone(), PAUSE));
     }
     let all_read_only = refusals.iter().flatten().all(error::is_read_only);
-    // The reason of a server says more than the error of a connection.
+    // An error that the server reports says more than a failure to connect.
     let telling = refusals.into_iter().flatten().max_by_key(|refusal| refusal.code().is_some());
     let telling = telling.expect("an address has a member");
     let said = error::connecting(&telling, address);
@@ -111,7 +111,7 @@ pub(crate) async fn connect(
 async fn ask(index: usize, member: Config, tls: Tls, pause: Duration) -> (usize, Result<Client, Error>) {
     sleep(pause).await;
     let connected = member.connect(tls).await.map(|(client, connection)| {
-        // It ends when the client is dropped. Calls that wait for an answer get its errors.
+        // The task ends when the client is dropped. Calls that wait for an answer get its errors.
         tokio::spawn(connection);
         client
     });

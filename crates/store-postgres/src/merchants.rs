@@ -1,4 +1,4 @@
-//! Merchants.
+//! The merchants in the store.
 
 use async_trait::async_trait;
 use tokio_postgres::Row;
@@ -12,7 +12,7 @@ use crate::keyed::{Key, completed, create_keyed, held, kept_answer, keyed_params
 use crate::pool::Statement;
 use crate::status::set_status;
 
-/// Deletes what belongs to a merchant, if that is of the version `$2`.
+/// A statement that deletes what belongs to a merchant, if the merchant has the version `$2`.
 macro_rules! of_merchant {
     ($table:literal) => {
         concat!(
@@ -111,7 +111,7 @@ impl Merchants for Postgres {
         let only = only.map(|only| number(only.number()));
         let done = self
             .act(act, &[
-                // A client that is being created is waited for, and none can be from now on.
+                // This waits for a client that is being created; no further one can be.
                 Statement {
                     sql: "SELECT id FROM merchants WHERE id = $1 FOR UPDATE",
                     params: params![merchant],
@@ -119,7 +119,7 @@ impl Merchants for Postgres {
                 Statement { sql: of_merchant!("clients"), params: params![merchant, only] },
                 Statement { sql: of_merchant!("documents"), params: params![merchant, only] },
                 Statement { sql: of_merchant!("idempotency_keys"), params: params![merchant, only] },
-                // Only now, so that one that was being added is deleted as well.
+                // Only now, so that a client that was being added is deleted as well.
                 Statement {
                     sql: "DELETE FROM secrets s WHERE NOT EXISTS (SELECT FROM clients c WHERE c.id = s.client_id)",
                     params: params![],

@@ -14,25 +14,25 @@ use tollgate_store::{Access, Schema, StoreError};
 use crate::column::{Param, column, never_written, params};
 use crate::error;
 
-/// A step from one version of the schema to the next. One that was released never changes.
+/// A step from one version of the schema to the next. A step that was released never changes.
 struct Step {
     sql: &'static str,
-    /// The oldest version whose programs can work with what the step leaves behind.
+    /// The oldest version whose programs can work with the schema after this step.
     oldest: i32,
-    /// The tables that it makes, separated by commas, if roles get the rights to them that they have to other tables.
+    /// The tables that it creates, separated by commas, if roles get the rights to them that they have to other tables.
     made: Option<&'static str>,
 }
 
-/// The schema's versions, each as the step from the one before.
+/// The versions of the schema, each as the step from the version before.
 const STEPS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), oldest: 1, made: None },
     Step { sql: include_str!("elected.sql"), oldest: 1, made: None },
     Step { sql: include_str!("marks.sql"), oldest: 1, made: None },
-    // An older program would look for times that are gone, and would not know what a token's generation is.
+    // An older program would look for times that no longer exist, and would not know what a token's generation is.
     Step { sql: include_str!("generations.sql"), oldest: 4, made: Some("time_passed") },
     Step { sql: include_str!("sharding.sql"), oldest: 5, made: None },
     Step { sql: include_str!("agreement.sql"), oldest: 5, made: Some("agreement, servers") },
-    // What an older program adds gets the defaults.
+    // Rows that an older program adds get the defaults.
     Step { sql: include_str!("actors.sql"), oldest: 5, made: None },
     // An older program would look for the payment requests.
     Step { sql: include_str!("documents.sql"), oldest: 8, made: None },
@@ -42,16 +42,16 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("audiences.sql"), oldest: 10, made: None },
     // An older program would change things without a record.
     Step { sql: include_str!("trail.sql"), oldest: 11, made: Some("audit, secret_uses") },
-    // An older program would issue tokens that live for longer than a client's may, and count no change.
+    // An older program would issue tokens that live longer than a client's may, and would not count changes.
     Step { sql: include_str!("terms.sql"), oldest: 12, made: None },
-    // An older program refuses imported secrets until a newer one has hashed them anew.
+    // An older program refuses imported secrets until a newer program has replaced their hashes.
     Step { sql: include_str!("slow_hashes.sql"), oldest: 12, made: None },
 ];
 
 /// How long all steps may take, including the wait for other processes that take them.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Takes the steps that the schema lacks, in one transaction, unless another process was faster. Whether it lacks any
+/// Takes the missing steps of the schema, in one transaction, unless another process was faster. Whether steps are missing
 /// must be known within `patience`: the server may be cut off right after the connection was made.
 pub(crate) async fn migrate(client: &Client, patience: Duration, access: Access) -> Result<(), StoreError> {
     // Without a lock at first: usually there is nothing to do, and the role may lack the right to change the schema.
@@ -106,8 +106,8 @@ async fn take_steps(client: &Client) -> Result<(), StoreError> {
     execute(client, "COMMIT").await
 }
 
-/// Returns the statement that grants the rights to tables which every role has to the table `elected`: a role that serves
-/// need not be told of each new table.
+/// Returns the statement that gives every role the rights to these tables which it has to the table `elected`: nobody has to
+/// grant a role that serves the rights to each new table.
 fn grants(tables: &str) -> String {
     format!(
         "DO $$
@@ -126,7 +126,7 @@ fn grants(tables: &str) -> String {
     )
 }
 
-/// Creates the table that counts the steps. Of several processes the first does so; the others wait for it in the
+/// Creates the table that counts the steps. If several processes try, the first creates it; the others wait for it in the
 /// catalogue, and get `false`.
 async fn create(client: &Client) -> Result<bool, StoreError> {
     let created = client
@@ -151,8 +151,8 @@ async fn create(client: &Client) -> Result<bool, StoreError> {
     }
 }
 
-/// Refuses a schema that holds tables of another program: names would clash sooner or later, and whoever restores or drops one
-/// would not think of the other. What an extension has made is no program's.
+/// Refuses a schema that holds tables of another program: names would clash sooner or later, and somebody who restores or drops one
+/// program's tables would not think of the other's. Tables of an extension belong to no program.
 async fn refuse_strangers(client: &Client) -> Result<(), StoreError> {
     let sql = "SELECT relname::text FROM pg_class c
                WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -173,9 +173,9 @@ async fn refuse_strangers(client: &Client) -> Result<(), StoreError> {
     )))
 }
 
-/// Returns the version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
+/// Returns the version of the schema; 0 if there is none. A newer version that this program can work with counts as its own.
 async fn version(client: &Client) -> Result<i32, StoreError> {
-    // By the catalogue itself: `to_regclass` may answer as of before the wait for the lock.
+    // Reads the catalogue directly: `to_regclass` may answer with the state before the wait for the lock.
     let sql = "SELECT FROM pg_class WHERE relname = 'tollgate_schema' AND pg_table_is_visible(oid)";
     if run(client, sql, params![]).await?.is_empty() {
         return Ok(0);
@@ -186,10 +186,10 @@ async fn version(client: &Client) -> Result<i32, StoreError> {
     Ok(i32::try_from(schema.version).map_or(known(), |version| version.min(known())))
 }
 
-/// Asks for the row that [`schema`] reads.
+/// The query for the row that [`schema`] reads.
 pub(crate) const SCHEMA: &str = "SELECT version, oldest FROM tollgate_schema";
 
-/// Returns of which version the schema is.
+/// Returns the version of the schema.
 pub(crate) fn schema(row: &Row) -> Result<Schema, StoreError> {
     let (version, oldest): (i32, i32) = (column(row, 0)?, column(row, 1)?);
     let unsigned = |number: i32| u32::try_from(number).unwrap_or(u32::MAX);
@@ -200,12 +200,12 @@ fn known() -> i32 {
     i32::try_from(STEPS.len()).expect("there are few steps")
 }
 
-/// Runs a statement on a connection of the caller's own.
+/// Runs a statement on a connection that the caller owns.
 pub(crate) async fn run(client: &Client, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, StoreError> {
     client.query_typed(sql, params).await.map_err(|error| error::statement(&error))
 }
 
-/// Runs statements without parameters likewise.
+/// Runs statements without parameters on a connection that the caller owns.
 pub(crate) async fn execute(client: &Client, sql: &str) -> Result<(), StoreError> {
     client.batch_execute(sql).await.map_err(|error| error::statement(&error))
 }

@@ -1,7 +1,7 @@
-//! The connections, and how their failures are handled.
+//! The pool of connections, and how their failures are handled.
 //!
 //! A transaction is sent whole, its statements with the types of their parameters: it is one round trip, and nothing must
-//! survive on the connection. So a pooler may give each transaction another session, and a caller that goes away leaves no
+//! survive on the connection. So a pooler may give each transaction another session, and a caller that stops waiting leaves no
 //! transaction open.
 
 use std::future::poll_fn;
@@ -24,13 +24,13 @@ use crate::tls::Tls;
 /// The most callers that wait for a connection; one more is refused.
 pub(crate) const QUEUE: usize = 4096;
 
-/// The most attempts to send a statement, as long as it has no effect.
+/// The most attempts to send a statement that has had no effect.
 const ATTEMPTS: u32 = 10;
 
-/// The longest pause before the second attempt; it doubles with each.
+/// The longest pause before the second attempt; it doubles with each further attempt.
 const PAUSE: Duration = Duration::from_millis(4);
 
-/// How long no other connection is asked for after the server refused to have one more.
+/// How long no further connection is asked for after the server has refused one for having too many.
 const CROWDED: Duration = Duration::from_secs(1);
 
 /// How long a connection may be silent before it is checked.
@@ -39,7 +39,7 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How to reach a PostgreSQL database, and how long to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
-    /// The address.
+    /// The address of the database, and the user who connects to it.
     pub address: PostgresAddress,
     /// The most connections that are open at a time; at least one.
     pub pool_size: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Transaction<'a> {
     pub(crate) repeatable: bool,
 }
 
-/// The connections.
+/// A pool of connections.
 pub(crate) struct Pool {
     options: PostgresOptions,
     tls: Tls,
@@ -74,14 +74,14 @@ pub(crate) struct Pool {
     /// A permit for each caller that may wait.
     queue: Semaphore,
     idle: Mutex<Vec<Session>>,
-    /// How many callers wait for a connection.
+    /// The number of callers that wait for a connection.
     waiting: AtomicUsize,
-    /// How many connections are on loan, or being made.
+    /// The number of connections that are in use or being opened.
     busy: AtomicUsize,
     measures: Measures,
 }
 
-/// A connection that is open.
+/// An open connection.
 struct Session {
     client: Client,
     /// When the server was found to be a primary that takes no writes. After some time it is asked again.
@@ -121,18 +121,18 @@ impl Pool {
         &self.measures
     }
 
-    /// The callers that wait for a connection.
+    /// Returns how many callers wait for a connection.
     pub(crate) fn queued(&self) -> Queued {
         Queued { queue: "connection", waiting: self.waiting.load(Relaxed), limit: QUEUE }
     }
 
-    /// The connections, open or on loan.
+    /// Returns how many connections are idle and in use.
     pub(crate) fn connections(&self) -> Connections {
         let (idle, busy) = (self.idle().len(), self.busy.load(Relaxed));
         Connections { idle, busy, limit: self.options.pool_size }
     }
 
-    /// Runs a transaction, again where it had no effect, until the statement timeout. Returns the rows of each statement.
+    /// Runs a transaction, and again if it had no effect, until the statement timeout. Returns the rows of each statement.
     pub(crate) async fn run(&self, transaction: Transaction<'_>) -> Result<Vec<Vec<Row>>, StoreError> {
         self.run_until(self.deadline(), transaction).await
     }
@@ -142,7 +142,7 @@ impl Pool {
         Instant::now() + self.options.statement_timeout
     }
 
-    /// Runs a transaction likewise, until `deadline`.
+    /// Runs a transaction, and again if it had no effect, until `deadline`.
     pub(crate) async fn run_until(
         &self,
         deadline: Instant,
@@ -155,7 +155,7 @@ impl Pool {
             let mut leased = self.lease(deadline, transaction.repeatable).await?;
             let Ok(result) = timeout_at(deadline, send(leased.client(), transaction.statements)).await else {
                 leased.cancel(self.tls.clone());
-                // The others lead to the same server, which may be gone.
+                // The other connections lead to the same server, which may be gone.
                 self.idle().clear();
                 return Err(unanswered("PostgreSQL did not answer in time", transaction));
             };
@@ -192,7 +192,7 @@ impl Pool {
         members::connect(address, &self.tls, Instant::now() + *connect_timeout).await
     }
 
-    /// Makes a connection. To read, a primary that is read-only will do: nothing can be changed elsewhere.
+    /// Opens a connection. For reading, a read-only primary will do: nothing can be changed elsewhere.
     async fn open(&self, repeatable: bool) -> Result<Session, Refused> {
         match self.connect_to_write().await {
             Ok(client) => Ok(Session { client, read_only: None }),
@@ -207,7 +207,7 @@ impl Pool {
         }
     }
 
-    /// Takes a connection that is idle, or makes one. While the server allows no more of them, the caller waits for one of
+    /// Takes an idle connection, or opens one. While the server allows no more of them, the caller waits for one of
     /// those that are open.
     async fn lease(&self, deadline: Instant, repeatable: bool) -> Result<Leased<'_>, StoreError> {
         let mut crowded = None;
@@ -234,7 +234,7 @@ impl Pool {
         }
     }
 
-    /// Waits until one connection more may be on loan, and notes how long.
+    /// Waits until one more connection may be in use, and notes how long that took.
     async fn wait(&self) -> SemaphorePermit<'_> {
         let _waiting = Waiting::of(self);
         self.free.acquire().await.expect("the semaphore is never closed")
@@ -253,13 +253,13 @@ impl Pool {
     /// Returns the idle connection that was used last, if it still works: the server may have ended.
     fn take_idle(&self, repeatable: bool) -> Option<Session> {
         let mut idle = self.idle();
-        // Connections that are of no more use are closed.
+        // Closes connections that are of no more use.
         idle.retain(|session| session.serves(true));
         let index = idle.iter().rposition(|session| session.serves(repeatable))?;
         Some(idle.remove(index))
     }
 
-    /// Locks the idle connections. Nothing panics while it holds the lock, so a poisoned one is sound.
+    /// Locks the idle connections. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -285,7 +285,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Counts a connection among those on loan.
+/// Counts a connection as in use while it lives.
 struct Loan<'a>(&'a Pool);
 
 impl<'a> Loan<'a> {
@@ -301,7 +301,7 @@ impl Drop for Loan<'_> {
     }
 }
 
-/// A connection on loan. Dropping it returns the connection, even if an answer is still on its way.
+/// A connection in use. Dropping it returns the connection to the pool, even if an answer is still on its way.
 struct Leased<'a> {
     pool: &'a Pool,
     session: Option<Session>,
@@ -314,18 +314,17 @@ impl Leased<'_> {
         &self.session.as_ref().expect("it has one until it is discarded").client
     }
 
-    /// Closes the connection.
     fn discard(&mut self) {
         self.session = None;
     }
 
     /// Closes the connection, and asks the server to cancel the statement: otherwise it would go on waiting for a lock, and
-    /// take effect at any later time.
+    /// could take effect at any later time.
     fn cancel(&mut self, tls: Tls) {
         let Some(Session { client, .. }) = self.session.take() else { return };
         let (token, patience) = (client.cancel_token(), self.pool.options.connect_timeout);
         tokio::spawn(async move {
-            // Best effort: a server that doesn't answer may not answer to this, either.
+            // Best effort: a server that doesn't answer may not answer this request, either.
             let _ = timeout(patience, token.cancel_query(tls)).await;
             drop(client);
         });
@@ -359,7 +358,7 @@ async fn send(client: &Client, statements: &[Statement<'_>]) -> Result<Vec<Vec<R
     Ok(rows)
 }
 
-/// Waits for all of `futures`, which are first polled in their order.
+/// Waits for all `futures`, which are first polled in their order.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! Deletion of what no longer counts.
+//! Deletion of rows that are no longer needed.
 
 use async_trait::async_trait;
 use tollgate_core::Timestamp;

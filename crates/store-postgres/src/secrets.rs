@@ -28,7 +28,7 @@ pub(crate) async fn add_secret(
     act: &Act,
 ) -> Result<Completed, StoreError> {
     let (client, by) = (id(client.as_bytes()), By::of(act.actor()));
-    // Of two secrets that are added at once, the second lets the first expire.
+    // If two secrets are added at once, the second makes the first expire.
     let lock =
         Statement { sql: "SELECT id FROM clients WHERE id = $1 FOR NO KEY UPDATE", params: params![client] };
     create_keyed(
@@ -73,7 +73,7 @@ pub(crate) async fn add_secret(
     .await
 }
 
-/// Takes the slow hash from a secret. `false` if the client has none that is good and has one.
+/// Removes the slow hash of a secret. Returns `false` if the client has no such secret that is valid and has a slow hash.
 pub(crate) async fn rehash_secret(
     store: &Postgres,
     client: ClientId,
@@ -110,7 +110,7 @@ pub(crate) async fn rehash_secret(
     Ok(!done.is_empty())
 }
 
-/// Reads the secret in a row that a client's `select!` gives, if it has one.
+/// Reads the secret from a row of a client's `select!`, if the client has one.
 pub(crate) fn secret(row: &Row) -> Result<Option<Secret>, StoreError> {
     let Some(id) = column::<Option<Uuid>>(row, 12)? else { return Ok(None) };
     Ok(Some(Secret {

@@ -8,8 +8,8 @@ use crate::changes::{By, kept, outlasts};
 use crate::column::params;
 use crate::engine::Postgres;
 
-/// Sets the status of a row of `$table`, which the change log calls `$kind`, by the assignments `$set`. Disabling raises the
-/// generation in the row, and revokes the tokens of those before.
+/// Makes a statement that sets the status of a row of `$table`, which the change log calls `$kind`, by the assignments `$set`.
+/// Disabling raises the generation in the row, and revokes the tokens of earlier generations.
 macro_rules! set_status {
     ($table:literal, $kind:literal, $set:literal) => {
         $crate::changes::recorded!(
@@ -39,7 +39,7 @@ macro_rules! set_status {
 pub(crate) use set_status;
 
 impl Postgres {
-    /// Runs a `set_status!`. Says whether there is such a row.
+    /// Runs a statement made by `set_status!`. Says whether there is such a row.
     pub(crate) async fn set_status(
         &self,
         sql: &str,

@@ -1,4 +1,5 @@
-//! The conformance suite on PostgreSQL, directly and through a pooler, where a newer program has added to the schema, and what only PostgreSQL can get wrong.
+//! The conformance suite on PostgreSQL, directly, through a pooler, and on a schema that a newer program has added to, and tests of what
+//! only PostgreSQL can get wrong.
 
 mod failing;
 mod keys;
@@ -37,7 +38,7 @@ mod conformance {
     tollgate_store::conformance_tests!(open);
 }
 
-/// A newer program has taken a step that only adds while the store was open.
+/// Runs the suite after a newer program has taken a step that only adds to the schema, while the store was open.
 mod conformance_through_a_pooler_beside_a_newer_program {
     use std::sync::Arc;
 
@@ -54,7 +55,7 @@ mod conformance_through_a_pooler_beside_a_newer_program {
     tollgate_store::conformance_tests!(open);
 }
 
-/// What a newer program may do to the schema beside this one: another table, and another column in each that there is.
+/// Changes the schema as a newer program may: adds a table, and a column to each table that exists.
 fn take_a_step_that_only_adds(database: &server::Database) {
     database.psql(
         "DO $$
@@ -70,12 +71,12 @@ fn take_a_step_that_only_adds(database: &server::Database) {
     );
 }
 
-/// The act of what is not about acts.
+/// The act for tests that are not about acts.
 static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
-/// Opens the store at a URL. Its database's clock shows what the tests' does.
+/// Opens the store at a URL; its database's clock shows the same time as the test's.
 async fn open(url: &str) -> Postgres {
     open_with(options(url)).await
 }
@@ -95,7 +96,7 @@ fn options(url: &str) -> PostgresOptions {
     }
 }
 
-/// A session of another program.
+/// Opens a session as another program would.
 async fn session(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -105,7 +106,7 @@ async fn session(url: &str) -> tokio_postgres::Client {
 /// Waits until `count` sessions of the database wait for a lock.
 async fn until_waiting(url: &str, count: i64) {
     const SQL: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    // Not by a session in a transaction: there the view never changes.
+    // Each time in a new session: within a transaction the view never changes.
     let session = session(url).await;
     let reached = async {
         while session.query_one(SQL, &[]).await.unwrap().get::<_, i64>(0) != count {

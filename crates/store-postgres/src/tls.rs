@@ -17,7 +17,7 @@ use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream}
 use tokio_rustls::TlsConnector;
 use tollgate_store::StoreError;
 
-/// The TLS side of connections. Without roots there is none.
+/// The TLS side of connections. Without roots, TLS is not available.
 #[derive(Clone)]
 pub(crate) struct Tls(TlsConnector);
 

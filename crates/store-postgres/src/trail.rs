@@ -1,7 +1,8 @@
 //! The audit trail, and how an act is done together with its records.
 //!
-//! A link is computed by the key of the trail, which the database never has. So the newest link is read first, and the
-//! transaction fails where another has come since: whoever adds a record holds the row of `installation` until it commits.
+//! A link is computed with the key of the trail, which the database never has. So the newest link is read first, and the
+//! transaction fails if another link was added meanwhile: a transaction that adds a record holds the row of `installation` until it
+//! commits.
 
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use crate::pool::{Statement, Transaction};
 const ENDS: &str =
     "SELECT purged_audit, purged_audit_mac, audit_seq, audit_mac, last_change FROM installation";
 
-/// Holds the row that every act holds, or fails by a division by zero: another record has come since.
+/// Locks the row that every act locks, or fails by a division by zero if another record was added meanwhile.
 const HOLD: &str = "SELECT 1 / count(*) FROM (
                         SELECT audit_seq, audit_mac, last_change FROM installation FOR UPDATE
                     ) held
@@ -39,10 +40,10 @@ const APPEND: &str = "WITH moved AS (
                       SELECT given.* FROM moved,
                           unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS given";
 
-/// The longest pause before an act is tried again that another has overtaken.
+/// The longest pause before an act is tried again after another act came first.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Selects the records that are wanted. The statement is planned with its parameters, so those that are NULL cost nothing.
+/// Selects records by a filter. The statement is planned with its parameters, so those that are NULL cost nothing.
 macro_rules! select {
     ($beyond:literal, $direction:literal) => {
         concat!(
@@ -136,12 +137,12 @@ impl Trail for Postgres {
 
 impl Postgres {
     /// Runs statements that write, together with the records of the act, which are added if there is a new entry in the change
-    /// log: the last statement is a `recorded!`. Returns its rows.
+    /// log: the last statement is made by `recorded!`. Returns its rows.
     pub(crate) async fn act(&self, act: &Act, statements: &[Statement<'_>]) -> Result<Vec<Row>, StoreError> {
         self.act_in_turn(act, statements, true).await
     }
 
-    /// Runs a statement likewise.
+    /// Runs one statement that writes, as [`Self::act`] does.
     pub(crate) async fn write_by(
         &self,
         act: &Act,
@@ -151,7 +152,8 @@ impl Postgres {
         self.act(act, &[Statement { sql, params }]).await
     }
 
-    /// Runs a statement likewise, once it holds the rows that `lock` locks. It sees all that was committed until then.
+    /// Runs one statement that writes, as [`Self::act`] does, once it holds the rows that `lock` locks. It sees all that was committed
+    /// until then.
     pub(crate) async fn write_locked_by(
         &self,
         act: &Act,
@@ -163,7 +165,7 @@ impl Postgres {
         self.act(act, &[lock, Statement { sql, params }]).await
     }
 
-    /// Runs statements likewise, and adds the records in any case.
+    /// Runs statements as [`Self::act`] does, and adds the records in any case.
     pub(crate) async fn act_whatever_changes(
         &self,
         act: &Act,
@@ -172,7 +174,8 @@ impl Postgres {
         self.act_in_turn(act, statements, false).await
     }
 
-    /// Acts of this process wait for each other; those of others are found out when it comes to write.
+    /// Runs statements as [`Self::act`] does. Acts of this process wait for each other; acts of other processes are noticed when this one
+    /// writes.
     async fn act_in_turn(
         &self,
         act: &Act,
@@ -254,7 +257,7 @@ impl Postgres {
     }
 }
 
-/// Records, column by column.
+/// The records of an act, column by column.
 #[derive(Default)]
 struct Columns<'a> {
     seq: Vec<i64>,

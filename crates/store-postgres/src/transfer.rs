@@ -23,7 +23,7 @@ impl Transfer for Postgres {
     }
 }
 
-/// Sends everything. It ends early if the receiver is gone.
+/// Sends everything. Ends early if the receiver is gone.
 async fn export(store: &Postgres, parts: &mpsc::Sender<Part>) -> Result<(), StoreError> {
     let client = store.pool.connect().await?;
     execute(&client, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
@@ -42,16 +42,16 @@ async fn export(store: &Postgres, parts: &mpsc::Sender<Part>) -> Result<(), Stor
         execute(&client, "CLOSE part").await?;
     }
     execute(&client, "COMMIT").await?;
-    // A receiver that is gone needs no end.
+    // If the receiver is gone, nobody needs the end.
     let _ = parts.send(Part::End).await;
     Ok(())
 }
 
-/// Adds everything; `false` if the store is not empty.
+/// Adds everything. Returns `false` if the store is not empty.
 async fn import(store: &Postgres, parts: &mut mpsc::Receiver<Part>) -> Result<bool, StoreError> {
     let client = store.pool.connect().await?;
     execute(&client, "BEGIN ISOLATION LEVEL READ COMMITTED").await?;
-    // Of two imports at once, the second finds what the first has added.
+    // If two imports run at once, the second finds what the first has added.
     run(&client, "SELECT FROM installation FOR UPDATE", &[]).await?;
     if !is_empty(&client).await? {
         return Ok(false);

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use crate::column::{column, id, id_bytes, millis, params, time, unsigned};
 use crate::engine::Postgres;
 
-/// Adds uses. Each counts for the secret as a whole, and for its source; in an order, so that of two servers neither waits for
-/// a row that the other has while it has one that the other waits for. All tables are joined by the client.
+/// Adds uses. Each counts for the secret as a whole, and for its source. Rows are written in a fixed order, so that two servers
+/// never wait for each other's rows. All tables are joined by the client.
 const NOTE: &str = "INSERT INTO secret_uses (client_id, secret_id, source, last_at)
      SELECT client_id, secret_id, told, max(at) FROM (
          SELECT s.client_id, s.id AS secret_id, g.at, unnest(ARRAY['', CASE

@@ -1,4 +1,4 @@
-//! What the servers that share the store agree on.
+//! The agreements of the servers that share the store.
 
 use async_trait::async_trait;
 use rusqlite::params;

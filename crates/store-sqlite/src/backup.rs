@@ -20,11 +20,11 @@ pub struct Backup {
 }
 
 impl Sqlite {
-    /// Writes the store at `path` as of one moment to the new file `to`, which only its owner can read.
+    /// Writes the store at `path`, as of one point in time, to the new file `to`, which only its owner can read.
     ///
-    /// Servers may write meanwhile, and do not hold it up: it is one transaction that reads. The file appears under its name
-    /// when it is whole, checked and on the disk. It is marked as a backup until it is opened in place of a store. Blocks while
-    /// it works.
+    /// Servers may write meanwhile and are not held up: the backup is one transaction that reads. The file appears under its name
+    /// once it is complete, checked and on the disk. It is marked as a backup until it is opened in place of a store. Blocks until
+    /// it is done.
     pub fn back_up(path: &Path, to: &Path) -> Result<Backup, StoreError> {
         leftover::check(path)?;
         if fs::symlink_metadata(to).is_ok() {
@@ -46,7 +46,7 @@ fn write(store: &Connection, draft: &Path) -> Result<Backup, Failure> {
     let Some(name) = draft.to_str() else {
         return Err(StoreError::Misconfigured("the path of a backup must be UTF-8".to_owned()).into());
     };
-    // It writes to the other file alone, which SQLite does not tell from writing to this one.
+    // It writes to the other file only, but SQLite takes that for writing to this one.
     store.pragma_update(None, "query_only", false)?;
     store.execute("VACUUM main INTO ?1", [name])?;
     let backup = open::connect(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NOFOLLOW)?;
@@ -64,7 +64,7 @@ fn write(store: &Connection, draft: &Path) -> Result<Backup, Failure> {
     Ok(Backup { bytes })
 }
 
-/// Gives the draft its name, unless something has that name by now, and makes the name survive a power cut.
+/// Gives the draft its name, unless a file has that name by now, and makes the name survive a power cut.
 fn publish(draft: &Path, to: &Path) -> Result<(), StoreError> {
     fs::hard_link(draft, to).map_err(|error| open::explain_uncreated(to, error.kind()))?;
     let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

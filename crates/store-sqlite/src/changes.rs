@@ -64,7 +64,7 @@ impl Revocations for Sqlite {
     }
 }
 
-/// Adds an entry, in the transaction of the change. For what is created, `now` is its creation.
+/// Adds an entry, in the transaction of the change. When an object is created, `now` is its creation time.
 pub(crate) fn record(connection: &Connection, what: Changed, now: Timestamp, actor: &Actor) -> Result<()> {
     let ChangeColumns { kind, id, generation, until } = what.columns(now.after(CHANGES_KEPT));
     connection
@@ -84,7 +84,7 @@ pub(crate) fn record(connection: &Connection, what: Changed, now: Timestamp, act
         .map(drop)
 }
 
-/// Ends tokens at `now`, and remembers it for as long as any of them may live.
+/// Ends tokens at `now`, and keeps the revocation for as long as any of them may live.
 pub(crate) fn revoke(connection: &Connection, subject: Revoked, now: Timestamp, actor: &Actor) -> Result<()> {
     let expires_at = now.after(longest_lifetime(connection)?).after(CLOCKS_DIFFER);
     record(connection, Changed::Revocation(Revocation { subject, expires_at }), now, actor)
@@ -113,8 +113,8 @@ pub(crate) fn last(connection: &Connection) -> Result<Position> {
         .map(|found| found.unwrap_or(Position::START))
 }
 
-/// Returns the mark of a change, from its columns `until`, a time to the millisecond, and `id`: a backup that was put in place of the
-/// store gives the numbers of what it lacks to others.
+/// Returns the mark of a change, made of its columns `until` (a time in milliseconds) and `id`: a backup that was put in place of the
+/// store gives the numbers of the changes that it lacks to other changes.
 fn mark(row: &Row<'_>, until: usize) -> Result<[u8; 16]> {
     let id = row.get::<_, Option<[u8; 16]>>(until + 1)?.unwrap_or_default();
     Ok((u128::from_be_bytes(id) ^ u128::from(time(row, until)?.millis())).to_be_bytes())
@@ -130,8 +130,8 @@ fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<
         .query_one([after.seq], |row| mark(row, 0))
         .optional()?
         .or_else(|| (after.seq == purged.seq).then_some(purged.mark));
-    // Without a mark the number is from the future. With another it is that of another change. Either way the store was replaced by
-    // an older copy of itself.
+    // Without a mark here, the number is from the future. With another mark, another change has the number. Either way the store was
+    // replaced by an older copy of itself.
     if after.seq < purged.seq || here != Some(after.mark) {
         return Ok(None);
     }
@@ -147,7 +147,7 @@ fn since(connection: &Connection, after: Position, limit: u32) -> Result<Option<
         .map(Some)
 }
 
-/// Deletes entries that have expired at `now`, up to `limit` of them, and remembers the greatest number among them with its mark.
+/// Deletes up to `limit` entries that have expired at `now`, and remembers the greatest number among them with its mark.
 pub(crate) fn purge(connection: &Connection, now: Timestamp, limit: u32) -> Result<usize> {
     let gone: Vec<(u64, [u8; 16])> = connection
         .prepare_cached(

@@ -79,7 +79,7 @@ impl Clients for Sqlite {
         limit: u32,
     ) -> Result<Vec<Client>, StoreError> {
         self.read(move |connection| {
-            // No id is as small as the empty blob.
+            // Every id is greater than the empty blob.
             let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
             match merchant {
                 None => {
@@ -151,7 +151,7 @@ impl Clients for Sqlite {
                 return Ok(false);
             }
             changes::record(connection, Changed::Client(id), now, &actor)?;
-            // Its tokens say from where they may be used, as it was when they were issued.
+            // Its tokens carry the networks that it had when they were issued.
             if let (Some((was, generation)), Some(addresses)) = (before, &update.addresses)
                 && was != networks_text(addresses)
             {
@@ -230,7 +230,7 @@ impl Clients for Sqlite {
     }
 }
 
-/// Returns the networks of a client as they are kept, and the generation of its tokens.
+/// Returns the networks of a client as its column holds them, and the generation of its tokens.
 fn addresses_and_generation(connection: &Connection, id: ClientId) -> Result<Option<(String, Generation)>> {
     connection
         .prepare_cached("SELECT addresses, generation FROM clients WHERE id = ?1")?
@@ -238,7 +238,7 @@ fn addresses_and_generation(connection: &Connection, id: ClientId) -> Result<Opt
         .optional()
 }
 
-/// Changes a client's row, and raises its generation where its networks become others. Returns how many there are.
+/// Changes a client's row, and raises its generation if its networks change. Returns the number of rows that were changed.
 fn update_row(
     connection: &Connection,
     id: ClientId,
@@ -272,7 +272,7 @@ fn update_row(
         ])
 }
 
-/// Adds a client, in the transaction of whoever asks. `false` if its merchant does not exist.
+/// Adds a client, in the caller's transaction. Returns `false` if its merchant does not exist.
 pub(crate) fn create(connection: &Connection, client: &Client, actor: &Actor) -> Result<bool> {
     if !has_merchant(connection, client)? {
         return Ok(false);
@@ -281,7 +281,7 @@ pub(crate) fn create(connection: &Connection, client: &Client, actor: &Actor) ->
     Ok(true)
 }
 
-/// Says whether the merchant of a client exists, if it is to have one.
+/// Says whether the merchant of a client exists, if it names one.
 fn has_merchant(connection: &Connection, client: &Client) -> Result<bool> {
     let Some(merchant) = client.merchant_id else { return Ok(true) };
     connection.prepare_cached("SELECT 1 FROM merchants WHERE id = ?1")?.exists([merchant.as_bytes()])
@@ -319,7 +319,7 @@ fn insert(connection: &Connection, client: &Client, actor: &Actor) -> Result<()>
     changes::record(connection, Changed::Client(client.id), client.created_at, actor)
 }
 
-/// Runs a `select!`.
+/// Runs a statement made by `select!`, and gathers the clients.
 fn query(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<Client>> {
     gather_clients(connection.prepare_cached(sql)?.query_map(params, |row| Ok((client(row)?, secret(row)?)))?)
 }

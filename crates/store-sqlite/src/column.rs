@@ -9,22 +9,20 @@ use rusqlite::{Result, Row};
 use tollgate_core::{Generation, Timestamp};
 use tollgate_store::{Status, Version};
 
-/// Returns a length of time in milliseconds.
+/// Returns a duration in milliseconds.
 pub(crate) fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads a generation.
 pub(crate) fn generation(row: &Row<'_>, index: usize) -> Result<Generation> {
     row.get(index).map(Generation::from_number)
 }
 
-/// Reads a version.
 pub(crate) fn version(row: &Row<'_>, index: usize) -> Result<Version> {
     row.get(index).map(Version::from_number)
 }
 
-/// Reads a length of time in milliseconds, or NULL.
+/// Reads a duration in milliseconds, or NULL.
 pub(crate) fn optional_length(row: &Row<'_>, index: usize) -> Result<Option<Duration>> {
     Ok(row.get::<_, Option<u64>>(index)?.map(Duration::from_millis))
 }
@@ -39,7 +37,7 @@ pub(crate) fn optional_time(row: &Row<'_>, index: usize) -> Result<Option<Timest
     Ok(row.get::<_, Option<u64>>(index)?.map(Timestamp::from_millis))
 }
 
-/// Reads the flag `disabled`. NULL, where there is no merchant, counts as enabled.
+/// Reads the flag `disabled`. NULL, for a client without a merchant, counts as enabled.
 pub(crate) fn status(row: &Row<'_>, index: usize) -> Result<Status> {
     let disabled = row.get::<_, Option<bool>>(index)?.unwrap_or(false);
     Ok(if disabled { Status::Disabled } else { Status::Enabled })

@@ -1,4 +1,4 @@
-//! Whether the file and its schema are whole.
+//! Finds damage in the file and its schema.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub(crate) fn damage(connection: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// Lists up to `most` contradictions in the file, as SQLite finds them.
+/// Lists up to `most` inconsistencies in the file, as SQLite finds them.
 pub(crate) fn of_file(connection: &Connection, most: u32) -> Result<Vec<String>> {
     let mut statement = connection.prepare(&format!("PRAGMA integrity_check({most})"))?;
     let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
@@ -35,7 +35,7 @@ fn of_references(connection: &Connection) -> Result<Vec<String>> {
     found.collect()
 }
 
-/// Compares the schema with that of a new store. What a newer program has added to it is not known here.
+/// Compares the schema with the schema of a new store. Additions by a newer program are not compared.
 fn of_schema(connection: &Connection) -> Result<Vec<String>> {
     let new = Connection::open_in_memory()?;
     STEPS.iter().try_for_each(|step| new.execute_batch(step.sql))?;
@@ -55,7 +55,7 @@ fn of_schema(connection: &Connection) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Returns the statements that make the schema, by the kind and name of what they make.
+/// Returns the statements that create the schema, by the kind and name of the object that they create.
 fn schema(connection: &Connection) -> Result<BTreeMap<String, String>> {
     connection
         .prepare(

@@ -1,4 +1,4 @@
-//! Documents.
+//! The documents of merchants.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
@@ -68,7 +68,7 @@ impl Documents for Sqlite {
     }
 }
 
-/// Adds a document, in the transaction of whoever asks.
+/// Adds a document, in the caller's transaction.
 pub(crate) fn add(connection: &Connection, document: &Document) -> Result<()> {
     connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! The store in a file: opening it, and how a job gets to the threads that work on it.
+//! The store in a file: how it is opened, and how a job gets to the threads that work on it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,32 +16,32 @@ use crate::serving::Serving;
 use crate::writer::{Durability, Write, Writer};
 use crate::{leftover, open, reader};
 
-/// The most jobs that wait, for the writer and for the readers; one more is refused.
+/// The most jobs that wait in each of the two queues, the writer's and the readers'; one more is refused.
 const QUEUE: usize = 4096;
 
-/// The number of threads that read. One that is busy with a page of clients must not hold up a login.
+/// The number of threads that read. A thread that is busy with a page of clients must not hold up a login.
 const READERS: usize = 2;
 
 /// A store in one SQLite file, which several processes on the same machine may have open.
 ///
-/// Dropping it waits for what was asked for, and closes the file.
+/// Dropping it waits for the jobs in its queues, and closes the file.
 pub struct Sqlite {
     writes: Arc<Queue<Write>>,
     reads: Arc<Queue<Read>>,
-    /// Each gives its connection back when it ends.
+    /// The reading threads; each returns its connection when it ends.
     readers: Vec<JoinHandle<Connection>>,
-    /// `None` where the store was opened to read only.
+    /// The writing thread; `None` if the store was opened for reading only.
     writer: Option<JoinHandle<()>>,
     measures: Arc<Measures>,
     pub(crate) place: Place,
-    /// Held for as long as this process serves.
+    /// The lock that is held for as long as this process serves.
     pub(crate) serving: Serving,
 }
 
 impl Sqlite {
-    /// Opens the store at `path`; creates it, readable by its owner alone, if there is none. Its folder must exist.
+    /// Opens the store at `path`; creates it, readable only by its owner, if there is none. Its folder must exist.
     ///
-    /// The error says what is wrong and what to do. Blocks while it works, at most some seconds.
+    /// The error says what is wrong and what to do. Blocks until it is done, at most some seconds.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         open::create(path)?;
         leftover::check(path)?;
@@ -54,7 +54,7 @@ impl Sqlite {
         Self::with(path, open::to_write(path, Access::Change)?)
     }
 
-    /// Opens the store at `path` to read only: it must exist, its schema is left as it is, and nothing can be written.
+    /// Opens the store at `path` for reading only: it must exist, its schema is left as it is, and nothing can be written.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         leftover::check(path)?;
         Self::without_writer(path, open::to_look)
@@ -101,7 +101,7 @@ impl Sqlite {
         self.read_for(Operation::Read, work).await
     }
 
-    /// Reads for an operation of another kind.
+    /// Runs `work` on a thread that reads, and measures it as an operation of this kind.
     pub(crate) async fn read_for<T, F>(&self, operation: Operation, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -126,7 +126,7 @@ impl Sqlite {
         self.write_for(Operation::Write, durability, work).await
     }
 
-    /// Writes for an operation of another kind.
+    /// Runs `work` on the thread that writes, and measures it as an operation of this kind.
     pub(crate) async fn write_for<T, F>(
         &self,
         operation: Operation,
@@ -178,8 +178,8 @@ fn spawn<T: Send + 'static>(
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // SQLite removes the files beside the database when the last connection closes. Of two that close at the same time each
-        // takes the other for one that stays: they close here, one after another, and the writer's is the last.
+        // SQLite removes the files beside the database when the last connection closes. If two close at the same time, each
+        // takes the other for one that stays open. So they are closed here, one after another, and the writer's last.
         self.reads.close();
         for reader in self.readers.drain(..) {
             drop(reader.join());

@@ -1,24 +1,24 @@
-//! SQLite's errors as errors of the store. No text contains the values of a row.
+//! Turns SQLite's errors into errors of the store. No text contains the values of a row.
 
 use rusqlite::{Error, ErrorCode};
 use tollgate_store::StoreError;
 
-/// How the text of an error begins where nothing more can be written.
+/// The beginning of the error's text when the disk has no room for more.
 pub(crate) const DISK_FULL: &str = "the disk is full";
 
-/// The error of an act that another has overtaken.
+/// The error of an act when another act came first.
 #[derive(Debug, thiserror::Error)]
 #[error("another act came first")]
 pub(crate) struct Overtaken;
 
 impl From<Overtaken> for Error {
     fn from(overtaken: Overtaken) -> Self {
-        // The one variant that takes an error of anybody's.
+        // The only variant that takes an error of any type.
         Self::ToSqlConversionFailure(Box::new(overtaken))
     }
 }
 
-/// An error of the store, which one of SQLite's becomes by `?`.
+/// An error of the store, into which `?` turns an error of SQLite's.
 #[derive(Debug)]
 pub(crate) struct Failure(StoreError);
 
@@ -40,7 +40,7 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Returns the error of the store that one of SQLite's is.
+/// Turns an error of SQLite's into one of the store.
 pub(crate) fn failed(error: Error) -> StoreError {
     match error {
         Error::FromSqlConversionFailure(..)
@@ -61,7 +61,7 @@ fn from_code(error: rusqlite::ffi::Error) -> StoreError {
         }
         ErrorCode::NotADatabase => return StoreError::Corrupt("it is not a database".to_owned()),
         ErrorCode::DiskFull => DISK_FULL,
-        // The memory that the processes share is a file as well, which is made when the first of them opens the store.
+        // The memory that the processes share is a file as well, which the first of them creates when it opens the store.
         ErrorCode::SystemIoFailure if code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {
             "the disk is full, or files may not grow (ulimit -f)"
         }

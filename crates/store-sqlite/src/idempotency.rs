@@ -1,4 +1,4 @@
-//! Idempotency keys: the row is the lock, the lease frees what a dead process held.
+//! Idempotency keys: the row is the lock, and a lease frees the keys of a process that died.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
@@ -93,7 +93,7 @@ impl Idempotency for Sqlite {
     }
 }
 
-/// Creates what an administrator's request asks for. `false` if what it belongs to does not exist.
+/// Creates what an operator's request asks for. Returns `false` if the merchant or client that it should belong to does not exist.
 fn create(connection: &Connection, creation: &Creation, now: Timestamp, actor: &Actor) -> Result<bool> {
     match creation {
         Creation::Merchant(merchant) => merchants::create(connection, merchant, actor).map(|()| true),
@@ -148,7 +148,7 @@ fn begin(connection: &Connection, lease: &Lease, now: Timestamp) -> Result<Begun
     Ok(Begun::Fresh)
 }
 
-/// Keeps the answer under the lease's key; `false` if the lease is held no longer.
+/// Keeps the answer under the lease's key. Returns `false` if the lease is no longer held.
 fn keep(connection: &Connection, lease: &Lease, answer: &Answer) -> Result<bool> {
     let IdempotencyScope { merchant_id, environment, route, key } = &lease.scope;
     let held = connection

@@ -1,4 +1,4 @@
-//! What makes the store an installation.
+//! The installation that the store holds.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn is_sealed_with(connection: &Connection, check: &[u8]) -> Result<bool> {
     connection.prepare_cached("SELECT 1 FROM installation WHERE check_value = ?1")?.exists([check])
 }
 
-/// Says whether these are all the signing keys.
+/// Says whether the store has these signing keys and no others.
 fn are_all(connection: &Connection, keys: &[(KeyId, Vec<u8>)]) -> Result<bool> {
     let mut found: Vec<[u8; 16]> = connection
         .prepare_cached("SELECT id FROM signing_keys")?

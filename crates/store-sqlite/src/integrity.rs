@@ -1,4 +1,4 @@
-//! Whether the store is whole.
+//! Checks whether the store is damaged.
 
 use async_trait::async_trait;
 use tollgate_store::{Integrity, StoreError};

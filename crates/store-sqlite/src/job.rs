@@ -1,5 +1,5 @@
-//! What callers have done by the threads that talk to SQLite. Its type is erased, so that the queues and the threads are compiled
-//! once, and not once more for each type that is returned.
+//! The jobs that callers hand to the threads that talk to SQLite. A job's type is erased, so that the queues and the threads are compiled
+//! once, and not once for each type of result.
 
 use std::any::Any;
 
@@ -7,26 +7,26 @@ use rusqlite::{Connection, Result};
 use tokio::sync::oneshot;
 use tollgate_store::StoreError;
 
-/// What a caller wants to have done.
+/// The work that a caller hands over.
 pub(crate) type Work = Box<dyn FnOnce(&Connection) -> Result<Value> + Send>;
 
-/// What work returns.
+/// The result of work, with its type erased.
 pub(crate) type Value = Box<dyn Any + Send>;
 
-/// Where the caller waits for what its work returns.
+/// The end through which the result of work is sent to the caller.
 pub(crate) type Reply = oneshot::Sender<std::result::Result<Value, StoreError>>;
 
-/// The caller's end of it.
+/// The end at which the caller waits for the result of its work.
 pub(crate) type Answer = oneshot::Receiver<std::result::Result<Value, StoreError>>;
 
-/// Erases the type that work returns.
+/// Erases the type of the work's result.
 pub(crate) fn untyped<T: Send + 'static>(
     work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
 ) -> Work {
     Box::new(move |connection| Ok(Box::new(work(connection)?)))
 }
 
-/// Returns the value as the type that the work had before [`untyped`].
+/// Returns the value as the type that the work had before it was passed to [`untyped`].
 pub(crate) fn typed<T: 'static>(value: Value) -> T {
     *value.downcast().expect("a job answers with what its work returns")
 }

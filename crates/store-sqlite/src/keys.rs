@@ -1,4 +1,4 @@
-//! The signing keys.
+//! The signing keys in the store.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Result, params};
@@ -65,7 +65,7 @@ impl Keys for Sqlite {
     ) -> Result<bool, StoreError> {
         let (key, actor) = (key.clone(), act.actor().clone());
         self.act(act, move |connection| {
-            // Adding a key lets the others of its algorithm retire, so the newest of each alone has no end.
+            // Adding a key sets an end for the others of its algorithm, so only the newest of each algorithm has none.
             let is_newest = connection
                 .prepare_cached("SELECT 1 FROM signing_keys WHERE id = ?1 AND retires_at IS NULL")?
                 .exists([predecessor.as_bytes()])?;

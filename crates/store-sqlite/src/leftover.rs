@@ -1,7 +1,7 @@
-//! A write-ahead log that a process which was killed has left behind.
+//! Checks the write-ahead log that a killed process has left behind.
 //!
-//! SQLite reads it when the store is opened next, and takes it for that of the file beside it. If the file is a backup that was
-//! put there meanwhile, the two are mixed, and what comes out is neither. So the log is looked at before.
+//! SQLite reads the log when the store is opened next, and takes it for the log of the file beside it. If that file is a backup that was
+//! put there meanwhile, SQLite mixes the two, and the result is neither. So the log is checked before.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::error::Failure;
 use crate::open::{self, BACKUP_ID};
 use crate::{damage, log_size, place, serving};
 
-/// Refuses a log that is not that of the file at `path`. Where a process serves, the log is its own.
+/// Refuses a log that doesn't belong to the file at `path`. While a process serves, the log is that process's own.
 pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
     let log = place::beside(path, "-wal");
     let has_content = |path| place::look(path).map(|found| found.is_some_and(|file| file.len() > 0));
@@ -37,17 +37,17 @@ pub(crate) fn check(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Says whether a process serves from the file: it holds this lock. No lock of SQLite's is touched, as another connection of
+/// Says whether a process serves from the file, which holds this lock. None of SQLite's locks is touched, as another connection of
 /// this process may hold some.
 fn is_served(path: &Path) -> bool {
     File::open(place::beside(path, serving::SUFFIX)).is_ok_and(|file| file.try_lock().is_err())
 }
 
-/// Says whether the file itself, without its log, is a backup that was not opened yet.
+/// Says whether the file itself, without its log, is a backup that has not been opened yet.
 fn is_backup(path: &Path) -> bool {
     let uri = format!("file:{}?immutable=1", encoded(path));
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    // One that can't be read without its log is no backup.
+    // A file that can't be read without its log is not a backup.
     Connection::open_with_flags(uri, flags)
         .and_then(|file| file.pragma_query_value(None, "application_id", |row| row.get(0)))
         .is_ok_and(|application: i32| application == BACKUP_ID)
@@ -71,9 +71,9 @@ fn is_at_odds_with(log: &Path, path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Says whether the log is of a file with another number of pages: a transaction that changes it notes it in the first page,
-/// too. A command that commits writes the log first, and lets others know of it only when that is on the disk. So the two may differ for
-/// a while, but not when nobody commits, which a transaction that could write makes sure of.
+/// Says whether the log belongs to a file with another number of pages: a transaction that changes the number notes it in the first
+/// page, too. A process that commits writes the log first, and lets others know of the commit only when it is on the disk. So the
+/// two may differ for a while, but not while nobody commits, which opening a write transaction makes sure of.
 fn is_of_another_size(connection: &Connection, log: &Path) -> Result<bool, Failure> {
     if !differ(connection, log)? {
         return Ok(false);
@@ -82,7 +82,7 @@ fn is_of_another_size(connection: &Connection, log: &Path) -> Result<bool, Failu
     differ(&alone, log)
 }
 
-/// Says whether the log, if there is one, says another number of pages than the connection.
+/// Says whether the log, if there is one, states another number of pages than the connection.
 fn differ(connection: &Connection, log: &Path) -> Result<bool, Failure> {
     let noted: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     match log_size::pages(log) {
@@ -92,7 +92,7 @@ fn differ(connection: &Connection, log: &Path) -> Result<bool, Failure> {
     }
 }
 
-/// Encodes a path for a URI (RFC 3986 §2.1).
+/// Percent-encodes a path for a URI (RFC 3986 §2.1).
 fn encoded(path: &Path) -> String {
     let mut text = String::new();
     for byte in path.as_os_str().as_bytes() {

@@ -1,4 +1,4 @@
-//! The size of a database by its write-ahead log.
+//! Reads the size of a database from its write-ahead log.
 //!
 //! The format is that of <https://www.sqlite.org/fileformat2.html#walformat>.
 
@@ -6,11 +6,11 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-/// Bytes of the log's header, and of a frame's.
+/// The sizes in bytes of the log's header, and of a frame's header.
 const HEADER: usize = 32;
 const FRAME: usize = 24;
 
-/// Returns the number of pages that the database has by the last transaction that is whole in the log; `None` if none is.
+/// Returns the number of pages of the database after the last complete transaction in the log; `None` if there is none.
 pub(crate) fn pages(log: &Path) -> io::Result<Option<u32>> {
     let mut log = BufReader::with_capacity(1 << 16, File::open(log)?);
     let mut header = [0; HEADER];
@@ -30,7 +30,7 @@ pub(crate) fn pages(log: &Path) -> io::Result<Option<u32>> {
         if frame[8..16] != header[16..24] || !sum.is(&frame[16..]) {
             break;
         }
-        // Zero where the transaction goes on.
+        // Zero unless the transaction ends with this frame.
         match word(&frame, 4) {
             0 => {}
             size => pages = Some(size),
@@ -39,7 +39,7 @@ pub(crate) fn pages(log: &Path) -> io::Result<Option<u32>> {
     Ok(pages)
 }
 
-/// The checksum of all that was added, in the words of the log.
+/// The checksum of all that was added, computed as the log does.
 struct Sum {
     of: [u32; 2],
     big_endian: bool,
@@ -66,7 +66,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
-/// Reads as many bytes; `false` where the log ends before.
+/// Fills `bytes` from the log. Returns `false` if the log ends before.
 fn fill(log: &mut impl Read, bytes: &mut [u8]) -> io::Result<bool> {
     match log.read_exact(bytes) {
         Ok(()) => Ok(true),
@@ -94,7 +94,7 @@ mod tests {
             sizes.push((fs::metadata(&log).unwrap().len(), size));
             assert_eq!(pages(&log).unwrap(), Some(size));
         }
-        // A frame that was not written whole, or over one of before, is not there.
+        // A frame that was not written completely, or that overwrites part of an earlier one, doesn't count.
         let whole = fs::read(&log).unwrap();
         let (second, size) = sizes[1];
         let second = usize::try_from(second).unwrap();

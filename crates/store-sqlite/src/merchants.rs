@@ -1,4 +1,4 @@
-//! Merchants.
+//! The merchants in the store.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
@@ -31,7 +31,7 @@ impl Merchants for Sqlite {
 
     async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError> {
         self.read(move |connection| {
-            // No id is as small as the empty blob.
+            // Every id is greater than the empty blob.
             let after = after.as_ref().map_or(&[][..], |id| id.as_bytes());
             connection
                 .prepare_cached(
@@ -133,7 +133,7 @@ impl Merchants for Sqlite {
     }
 }
 
-/// Adds a merchant, in the transaction of whoever asks.
+/// Adds a merchant, in the caller's transaction.
 pub(crate) fn create(connection: &Connection, merchant: &Merchant, actor: &Actor) -> Result<()> {
     connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! Opens the file: makes sure that it is a whole store of Tollgate's and safely configured, and brings its schema up to date.
+//! Opens the file: makes sure that it is an intact store of Tollgate's and safely configured, and brings its schema up to date.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -13,20 +13,21 @@ use tollgate_store::{Access, Schema, StoreError};
 use crate::error::{DISK_FULL, Failure, failed};
 use crate::place;
 
-/// "TGST": tells a store from any other SQLite database.
+/// The application id of a store, "TGST", which tells it from any other SQLite database.
 const APPLICATION_ID: i32 = 0x5447_5354;
 
-/// "TGSB": tells a backup from the store that it is of, until it is opened in its place.
+/// The application id of a backup, "TGSB", which it has until it is opened in place of a store.
 pub(crate) const BACKUP_ID: i32 = 0x5447_5342;
 
-/// A step from one version of the schema to the next. One that was released never changes.
+/// A step from one version of the schema to the next. A step that was released never changes.
 pub(crate) struct Step {
     pub(crate) sql: &'static str,
-    /// The oldest version whose programs can work with what the step leaves behind.
+    /// The oldest version whose programs can work with the schema after this step.
     oldest: usize,
 }
 
-/// The schema's versions, each as the step from the one before. Those of PostgreSQL say why a program can be too old.
+/// The versions of the schema, each as the step from the version before. The comments on PostgreSQL's steps say why a program can be too
+/// old.
 pub(crate) const STEPS: &[Step] = &[
     Step { sql: include_str!("schema.sql"), oldest: 1 },
     Step { sql: include_str!("elected.sql"), oldest: 1 },
@@ -39,26 +40,26 @@ pub(crate) const STEPS: &[Step] = &[
     Step { sql: include_str!("trail.sql"), oldest: 9 },
     Step { sql: include_str!("terms.sql"), oldest: 10 },
     Step { sql: include_str!("slow_hashes.sql"), oldest: 10 },
-    // An older program takes no newer schema than its own, whatever it is.
+    // An older program refuses any schema that is newer than its own.
     Step { sql: concat!(include_str!("oldest.sql"), include_str!("marks.sql")), oldest: SAYS_OLDEST },
 ];
 
-/// The version from which on a store says which programs can work with it.
+/// The first version of the schema in which a store says which programs can work with it.
 const SAYS_OLDEST: usize = 12;
 
 /// The oldest usable version. Earlier ones can lose a committed transaction when a WAL is reset while another connection checkpoints it.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// The advice where there is no store.
+/// The advice if there is no store.
 const MAKE_ONE: &str = "check database.url, or make a store there with `tollgate store migrate`";
 
-/// How long a statement waits for another process.
+/// How long a statement waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Makes a store where there is none, readable by its owner alone. SQLite gives the files beside it the same mode.
+/// Creates a store if there is none, readable only by its owner. SQLite gives the files beside it the same mode.
 ///
-/// It appears under its name only when it is complete. So an empty file is never a store that is being made, but what is left
-/// of one, and is not taken for a new store.
+/// The store appears under its name only when it is complete. So an empty file is never a store that is being created: it is the rest
+/// of a damaged one, and is not taken for a new store.
 pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
     if place::look(path)?.is_some() {
         return Ok(());
@@ -70,7 +71,7 @@ pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
         .and_then(|made| {
             drop(made);
             match fs::hard_link(&draft, path).map_err(|error| error.kind()) {
-                // Another process was faster; its store is as good.
+                // Another process was faster; its store is just as good.
                 Ok(()) | Err(ErrorKind::AlreadyExists) => Ok(()),
                 Err(kind) => Err(explain_uncreated(path, kind)),
             }
@@ -88,7 +89,7 @@ pub(crate) fn draft_of(path: &Path) -> Result<PathBuf, ErrorKind> {
     Ok(folder.canonicalize().map_err(|error| error.kind())?.join(name))
 }
 
-/// Makes an empty file that must be new, so that a symbolic link is not followed (POSIX open, `O_EXCL`).
+/// Creates an empty file, which must not exist yet, so that a symbolic link is not followed (POSIX open, `O_EXCL`).
 pub(crate) fn create_file(path: &Path) -> Result<(), ErrorKind> {
     let mut options = File::options();
     options.write(true).create_new(true);
@@ -111,14 +112,14 @@ pub(crate) fn explain_uncreated(path: &Path, kind: ErrorKind) -> StoreError {
     })
 }
 
-/// Opens the file, which must exist, for the one connection that writes.
+/// Opens the file, which must exist, for the only connection that writes.
 pub(crate) fn to_write(path: &Path, access: Access) -> Result<Connection, StoreError> {
     inspect(path)?;
     prepare(path, OpenFlags::empty(), access).map_err(|error| explain(path, error))
 }
 
 /// Opens the file, which must exist and hold a store of this version, for a process that only reads. The last of its
-/// connections leaves the folder as it was, which one that may not write could not.
+/// connections leaves the folder as it was, which a connection without write access could not.
 pub(crate) fn to_look(path: &Path) -> Result<Connection, StoreError> {
     inspect(path)?;
     let open = || -> Result<_, Failure> {
@@ -142,7 +143,7 @@ pub(crate) fn to_look(path: &Path) -> Result<Connection, StoreError> {
 
 fn prepare(path: &Path, more: OpenFlags, access: Access) -> Result<Connection, Failure> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | more)?;
-    // SQLite opens a file for reading only, and says nothing, where it may not write.
+    // If SQLite may not write to a file, it opens it for reading only and says nothing.
     if connection.is_readonly(MAIN_DB)? {
         return unavailable("it can't be written".to_owned());
     }
@@ -158,14 +159,14 @@ fn prepare(path: &Path, more: OpenFlags, access: Access) -> Result<Connection, F
     Ok(connection)
 }
 
-/// Makes a backup the store that it is in the place of. The note is in the file itself before anything is logged.
+/// Turns a backup into the store that it has replaced. The new mark is in the file itself before anything is logged.
 fn adopt_backup(connection: &Connection) -> Result<(), Failure> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     let moved = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0))?;
     if moved { unavailable("another process holds it for too long".to_owned()) } else { Ok(()) }
 }
 
-/// Opens the file for a connection that reads. One that writes must have opened it before.
+/// Opens the file for a connection that reads. A connection that writes must have opened it before.
 pub(crate) fn to_read(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection.pragma_update(None, "query_only", true).map_err(failed)?;
@@ -176,7 +177,7 @@ pub(crate) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Fail
     // Each connection stays on one thread, so SQLite's own locks are not needed.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY)?;
-    // Otherwise a join is planned anew for each value that is bound, which takes three times as long as running it.
+    // Without this, SQLite plans a join again for each bound value, which takes three times as long as running it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -207,7 +208,7 @@ fn inspect(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Refuses what is not a store. It reads only the first page and the schema, whatever the size; damage elsewhere is
+/// Refuses a file that is not a store. It reads only the first page and the schema, whatever the size; damage elsewhere is
 /// reported when it is read.
 fn identify(connection: &Connection) -> Result<i32, Failure> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
@@ -221,7 +222,7 @@ fn identify(connection: &Connection) -> Result<i32, Failure> {
     version(&snapshot).map(|_| application)
 }
 
-/// Sets what durability rests on, and reads it back: SQLite ignores a setting that it can't fulfil.
+/// Sets the options that durability depends on, and reads them back: SQLite ignores an option that it can't fulfil.
 fn harden(connection: &Connection) -> Result<(), Failure> {
     let mode = write_ahead(connection)?;
     if mode != "wal" {
@@ -257,7 +258,7 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<String> {
     }
 }
 
-/// Takes the steps that the schema lacks, each in its own transaction, unless another process was faster.
+/// Takes the missing steps of the schema, each in its own transaction, unless another process was faster.
 fn migrate(connection: &Connection) -> Result<(), Failure> {
     while version(connection)? < STEPS.len() {
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
@@ -275,14 +276,14 @@ fn migrate(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns the version of the schema; 0 where there is none. A newer one that this program can work with counts as its own.
+/// Returns the version of the schema; 0 if there is none. A newer version that this program can work with counts as its own.
 fn version(connection: &Connection) -> Result<usize, Failure> {
     let schema = schema(connection)?;
     schema.check()?;
     Ok(usize::try_from(schema.version).map_or(STEPS.len(), |version| version.min(STEPS.len())))
 }
 
-/// Returns the version, and the oldest that the store says can work with it, if it is newer than this program.
+/// Returns the version of the schema and, if it is newer than this program, the oldest version that the store says can work with it.
 pub(crate) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     let known = u32::try_from(STEPS.len()).expect("there are few steps");
     let version = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -294,7 +295,7 @@ pub(crate) fn schema(connection: &Connection) -> rusqlite::Result<Schema> {
     Ok(Schema { version, oldest, known })
 }
 
-/// Adds the file, and what to do, to an error.
+/// Adds the file's path and what to do to an error.
 pub(crate) fn explain(path: &Path, error: impl Into<StoreError>) -> StoreError {
     let shown = path.display();
     match error.into() {

@@ -1,6 +1,6 @@
-//! Where the file is, to notice that it was removed or replaced while a process has it open.
+//! Remembers which file was opened, to notice if it is removed or replaced while a process has it open.
 //!
-//! The process would go on with a file that nobody else finds: what it writes would be lost, and it would not read what others
+//! The process would go on with a file that nobody else finds: its writes would be lost, and it would not read what others
 //! write to the file in its place.
 
 use std::ffi::OsString;
@@ -20,13 +20,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Returns the place of the file that is there now.
+    /// Remembers the file that is at the path now.
     pub(crate) fn of(path: &Path) -> Result<Self, StoreError> {
         let file = fs::metadata(path).map_err(|error| unreadable(path, error.kind()))?;
         Ok(Self { path: path.to_owned(), device: file.dev(), inode: file.ino() })
     }
 
-    /// Returns the path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -45,7 +44,7 @@ impl Place {
     }
 }
 
-/// Returns what is at a path, if something is: what lies in no folder is not there.
+/// Returns the metadata of the file at a path, if there is one. If its folder doesn't exist, there is none.
 pub(crate) fn look(path: &Path) -> Result<Option<Metadata>, StoreError> {
     match fs::metadata(path) {
         Ok(found) => Ok(Some(found)),

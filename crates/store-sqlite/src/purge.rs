@@ -1,4 +1,4 @@
-//! Deletion of what no longer counts.
+//! Deletion of rows that are no longer needed.
 
 use async_trait::async_trait;
 use tollgate_core::Timestamp;
@@ -12,7 +12,7 @@ use crate::{changes, idempotency, keys};
 #[async_trait]
 impl Purge for Sqlite {
     async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
-        // What a power cut brings back is purged again.
+        // Rows that a power cut brings back are purged again.
         self.write(Durability::Process, move |connection| {
             let free = idempotency::purge(connection, now, PURGED_AT_ONCE)?;
             let changes = changes::purge(connection, now, PURGED_AT_ONCE)?;

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 use tollgate_store::{Durations, StoreError};
 
-/// Jobs that wait for a thread. A caller never waits for room: a full queue refuses, so that overload is answered at
+/// A queue of jobs that wait for a thread. A caller never waits for room: a full queue refuses the job, so that overload is answered at
 /// once instead of growing.
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
@@ -15,7 +15,7 @@ pub(crate) struct Queue<T> {
 }
 
 struct State<T> {
-    /// With the time at which each came.
+    /// The jobs, each with the time at which it came.
     waiting: VecDeque<(Instant, T)>,
     closed: bool,
 }
@@ -38,8 +38,8 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Waits for a job, then moves it and those behind it, `most` in all, to `jobs`, and notes how long each waited. `false` once
-    /// the queue is closed and empty.
+    /// Waits for a job, then moves it and those behind it, at most `most` in all, to `jobs`, and notes how long each waited. Returns
+    /// `false` once the queue is closed and empty.
     pub(crate) fn take(&self, jobs: &mut Vec<T>, most: usize, waits: &Durations) -> bool {
         let mut state = self
             .arrived
@@ -54,18 +54,18 @@ impl<T> Queue<T> {
         count > 0
     }
 
-    /// How many jobs wait, and how many may.
+    /// Returns how many jobs wait, and how many may.
     pub(crate) fn waiting(&self) -> (usize, usize) {
         (self.state().waiting.len(), self.capacity)
     }
 
-    /// Lets the threads end once nothing waits any more.
+    /// Closes the queue: its threads end once no job waits any more.
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.arrived.notify_all();
     }
 
-    /// Locks the state. Nothing panics while it holds the lock, so a poisoned one is sound.
+    /// Locks the state. Nothing panics while it holds the lock, so a poisoned lock is safe to use.
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

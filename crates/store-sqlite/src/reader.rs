@@ -17,7 +17,7 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// Makes a job, and where its caller waits for the answer.
+    /// Makes a job, and the receiver at which its caller waits for the answer.
     pub(crate) fn new(work: Work) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
         (Self { work, reply }, answer)
@@ -32,7 +32,7 @@ pub(crate) fn run(connection: &Connection, queue: &Queue<Read>, measures: &Measu
         for Read { work, reply } in jobs.drain(..) {
             // A panic is a bug in one job: its caller gets an error, and the thread goes on.
             if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(connection))) {
-                // The caller may have gone away; that is no error.
+                // The caller may have stopped waiting, which is not an error.
                 let _ = reply.send(result.map_err(failed));
             }
         }

@@ -1,4 +1,4 @@
-//! The secrets of clients, in the transaction of whoever asks.
+//! The secrets of clients: functions that run in the caller's transaction.
 
 use rusqlite::{Connection, Result, Row, params};
 use tollgate_core::{ClientId, Revoked, SecretId, Timestamp};
@@ -8,7 +8,7 @@ use tollgate_store::{Actor, Changed, Secret};
 use crate::changes;
 use crate::column::{optional_parsed, optional_time, time};
 
-/// Adds a secret. `false` if there is no such client.
+/// Adds a secret. Returns `false` if there is no such client.
 pub(crate) fn add_secret(
     connection: &Connection,
     client: ClientId,
@@ -52,7 +52,7 @@ pub(crate) fn insert_secret(connection: &Connection, client: ClientId, secret: &
         .map(drop)
 }
 
-/// Revokes a secret. `false` if the client has no such secret.
+/// Revokes a secret. Returns `false` if the client has no such secret.
 pub(crate) fn revoke_secret(
     connection: &Connection,
     client: ClientId,
@@ -75,7 +75,7 @@ pub(crate) fn revoke_secret(
     Ok(true)
 }
 
-/// Takes the slow hash from a secret. `false` if the client has none that is good and has one.
+/// Removes the slow hash of a secret. Returns `false` if the client has no such secret that is valid and has a slow hash.
 pub(crate) fn rehash_secret(
     connection: &Connection,
     client: ClientId,
@@ -96,7 +96,7 @@ pub(crate) fn rehash_secret(
     Ok(rehashed > 0)
 }
 
-/// Reads the secret in a row that a client's `select!` gives, if it has one.
+/// Reads the secret from a row of a client's `select!`, if the client has one.
 pub(crate) fn secret(row: &Row<'_>) -> Result<Option<Secret>> {
     let Some(id) = row.get::<_, Option<_>>(12)?.map(SecretId::from_bytes) else { return Ok(None) };
     Ok(Some(Secret {

@@ -1,6 +1,4 @@
-//! Which processes serve, by a lock of the kernel, which ends with the process that holds it, however that ends.
-//!
-//! All processes that serve hold the lock together. A process that can hold it alone is the only one.
+//! Tells which processes serve, by a lock of the kernel, which ends with the process that holds it, however that ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -14,10 +12,10 @@ use tollgate_store::StoreError;
 
 use crate::place::beside;
 
-/// What the name of the lock's file ends in.
+/// The suffix of the lock file's name.
 pub(crate) const SUFFIX: &str = "-serving";
 
-/// The lock, on a file beside the store.
+/// The lock that processes hold while they serve, on a file beside the store.
 pub(crate) struct Serving {
     path: PathBuf,
     file: Mutex<Option<Arc<File>>>,
@@ -28,7 +26,7 @@ impl Serving {
         Self { path: beside(store, SUFFIX), file: Mutex::default() }
     }
 
-    /// Takes the lock alone, and says whether it could. If so no other process serves, and none starts to before
+    /// Tries to take the lock exclusively, and says whether it could. If so, no other process serves, and none starts to before
     /// [`Self::share`].
     pub(crate) async fn try_alone(&self) -> Result<bool, StoreError> {
         let file = open(&self.path).map_err(|error| self.failed(&error))?;
@@ -41,7 +39,7 @@ impl Serving {
         Ok(alone)
     }
 
-    /// Holds the lock together with others. Waits for a process that holds it alone, which is not for long.
+    /// Takes the lock as one of several holders. Waits for a process that holds it exclusively, which is not for long.
     pub(crate) async fn share(&self) -> Result<(), StoreError> {
         let Some(file) = self.file.lock().await.clone() else { return Ok(()) };
         let shared = spawn_blocking(move || file.lock_shared()).await;
@@ -53,8 +51,8 @@ impl Serving {
     }
 }
 
-/// Opens the file, and makes it if there is none. A symbolic link in its place, which may lead to somebody else's file, is not followed
-/// to one that is not there, and refused otherwise.
+/// Opens the file, and creates it if there is none. A symbolic link in its place may lead to somebody else's file: if its target doesn't
+/// exist it is not followed, otherwise it is refused.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).mode(0o600);

@@ -8,20 +8,20 @@ use crate::changes;
 use crate::column::generation;
 use crate::engine::Sqlite;
 
-/// A row with a status.
+/// A kind of row that has a status.
 pub(crate) struct Subject<F> {
-    /// Sets the status, or leaves it as it is where only tokens are ended, and raises the generation where it is disabled: `?1` is
-    /// the id, `?2` whether it is disabled. Returns the generation.
+    /// The statement that sets the status, or leaves it as it is if only tokens are ended, and raises the generation if the row is
+    /// disabled: `?1` is the id, `?2` whether it is disabled. Returns the generation.
     pub(crate) sql: &'static str,
     pub(crate) id: [u8; 16],
-    /// What the change log calls it.
+    /// The change that is written to the change log.
     pub(crate) change: Changed,
-    /// What ends with the generations before the new one.
+    /// Makes the revocation that ends the generations before the new one.
     pub(crate) end: F,
 }
 
 impl Sqlite {
-    /// Runs the statement of a row for a status, and ends the tokens of one that is disabled. Says whether there is such a row.
+    /// Runs the statement that sets the status of a row, and ends the tokens if the row is disabled. Says whether there is such a row.
     pub(crate) async fn set_status(
         &self,
         Subject { sql, id, change, end }: Subject<impl FnOnce(Generation) -> Revoked + Send + 'static>,

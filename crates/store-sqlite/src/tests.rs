@@ -1,4 +1,4 @@
-//! The conformance suite on SQLite, and what only SQLite can get wrong.
+//! The conformance suite on SQLite, and tests of what only SQLite can get wrong.
 
 mod backup;
 mod commits;
@@ -38,7 +38,7 @@ mod conformance {
     tollgate_store::conformance_tests!(open);
 }
 
-/// A newer program has taken a step that only adds while the store was open.
+/// Runs the suite after a newer program has taken a step that only adds to the schema, while the store was open.
 mod conformance_beside_a_newer_program {
     use std::future::{Ready, ready};
     use std::sync::Arc;
@@ -54,12 +54,12 @@ mod conformance_beside_a_newer_program {
     tollgate_store::conformance_tests!(open);
 }
 
-/// The act of what is not about acts.
+/// The act for tests that are not about acts.
 static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 
 const NOW: Timestamp = Timestamp::from_seconds(1_764_000_000);
 
-/// A store in a folder of its own.
+/// A store in a temporary folder of its own.
 struct Fixture {
     store: Sqlite,
     path: PathBuf,
@@ -72,7 +72,7 @@ fn fixture() -> Fixture {
     Fixture { store: Sqlite::open(&path).unwrap(), path, _folder: folder }
 }
 
-/// What a newer program may do to the schema beside this one: another table, and another column in each that there is.
+/// Changes the schema as a newer program may: adds a table, and a column to each table that exists.
 fn take_a_step_that_only_adds(path: &Path) {
     let other = raw(path);
     let tables: Vec<String> = other
@@ -93,7 +93,7 @@ fn take_a_step_that_only_adds(path: &Path) {
     other.execute_batch(&steps.join(";")).unwrap();
 }
 
-/// A connection of another program.
+/// Opens a connection as another program would.
 fn raw(path: &Path) -> rusqlite::Connection {
     rusqlite::Connection::open(path).unwrap()
 }
@@ -160,7 +160,7 @@ fn child(program: &Path, name: &str, path: &Path, prepare: impl FnOnce(&mut Comm
     child
 }
 
-/// In a child: the path that it was given.
+/// Returns the path that a child process was given.
 fn given_path() -> PathBuf {
     let mut line = String::new();
     BufReader::new(std::io::stdin()).read_line(&mut line).unwrap();

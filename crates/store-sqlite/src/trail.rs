@@ -52,7 +52,7 @@ impl Trail for Sqlite {
     }
 
     async fn note_streamed(&self, through: u64) -> Result<(), StoreError> {
-        // What a power cut takes back is streamed again.
+        // Records that a power cut takes back are streamed again.
         self.write(Durability::Process, move |connection| {
             connection
                 .prepare_cached("UPDATE installation SET streamed_audit = ?1 WHERE streamed_audit < ?1")?
@@ -85,8 +85,8 @@ impl Trail for Sqlite {
 }
 
 impl Sqlite {
-    /// Runs `work` in a transaction that survives a power cut, and adds the records of the act if there is a new entry in the
-    /// change log by then.
+    /// Runs `work` in a transaction that survives a power cut, and adds the records of the act if `work` has added an entry to the
+    /// change log.
     pub(crate) async fn act<T, F>(&self, act: &Act, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -105,13 +105,13 @@ impl Sqlite {
     }
 }
 
-/// Returns the newest record, if the act may be done behind it.
+/// Returns the newest record, if the act may follow it.
 fn newest_for(connection: &Connection, act: &Act) -> Result<Link> {
     let newest = ends(connection)?.newest;
     if act.may_follow(newest) { Ok(newest) } else { Err(Overtaken.into()) }
 }
 
-/// Adds the records of an act behind the newest.
+/// Adds the records of an act behind the newest record.
 pub(crate) fn append(connection: &Connection, act: &Act, newest: Link) -> Result<()> {
     let records = act.records(newest);
     for record in &records {
@@ -160,7 +160,7 @@ pub(crate) fn ends(connection: &Connection) -> Result<TrailEnds> {
         .query_one([], |row| Ok(TrailEnds { purged: link(row, 0)?, newest: link(row, 2)? }))
 }
 
-/// Returns a statement for what is wanted. It has a condition for what is given only, so that an index is used.
+/// Returns a statement that selects records. It has conditions only for the fields that are given, so that an index is used.
 fn select(wanted: &RecordFilter, order: RecordOrder, after: Option<u64>, limit: u32) -> (String, Vec<Value>) {
     let RecordFilter { since, until, actor, act, object, client, merchant } = wanted;
     let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));

@@ -23,7 +23,7 @@ impl Transfer for Sqlite {
     }
 }
 
-/// Sends everything. It ends early if the receiver is gone.
+/// Sends everything. Ends early if the receiver is gone.
 fn export(connection: &Connection, parts: &mpsc::Sender<Part>) -> Result<()> {
     let snapshot = Transaction::new_unchecked(connection, TransactionBehavior::Deferred)?;
     for table in Table::ALL {
@@ -42,12 +42,12 @@ fn export(connection: &Connection, parts: &mpsc::Sender<Part>) -> Result<()> {
             return Ok(());
         }
     }
-    // A receiver that is gone needs no end.
+    // If the receiver is gone, nobody needs the end.
     let _ = parts.blocking_send(Part::End);
     Ok(())
 }
 
-/// Adds everything; `false` if the store is not empty.
+/// Adds everything. Returns `false` if the store is not empty.
 fn import(connection: &Connection, parts: &mut mpsc::Receiver<Part>) -> Result<bool> {
     if !is_empty(connection)? {
         return Ok(false);
@@ -67,7 +67,7 @@ fn import(connection: &Connection, parts: &mut mpsc::Receiver<Part>) -> Result<b
 
 fn select(table: Table) -> String {
     if table == Table::Installation {
-        // SQLite keeps the number of the last change by itself.
+        // SQLite itself keeps the number of the last change.
         return "SELECT check_value, purged_change,
                     (SELECT ifnull(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes'),
                     longest_lifetime, secrets_key, trail_key, audit_seq, audit_mac, purged_audit, purged_audit_mac,
@@ -100,7 +100,7 @@ fn insert(connection: &Connection, table: Table, rows: &[Values]) -> Result<()> 
     rows.iter().try_for_each(|row| statement.execute(params_from_iter(row.iter().map(stored))).map(drop))
 }
 
-/// Sets the only row there is, and the number of the last change, which may be greater than any that is left.
+/// Sets the only row of `installation`, and the number of the last change, which may be greater than any that is left.
 fn install(connection: &Connection, row: &Values) -> Result<()> {
     let [check, purged, last, rest @ ..] = row.as_slice() else { return Err(Error::InvalidQuery) };
     connection

@@ -1,4 +1,4 @@
-//! The thread that writes, and group commit: all jobs that wait are committed together, with one `fsync`.
+//! The thread that writes, and group commit: all waiting jobs are committed together, with one `fsync`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::open;
 use crate::place::Place;
 use crate::queue::Queue;
 
-/// The most jobs in one transaction: it bounds what waits behind it, here and in other processes.
+/// The most jobs in one transaction, which bounds how long other jobs and processes wait for it.
 const BATCH: usize = 256;
 
-/// What the effect of a job must survive.
+/// The failure that the effect of a job must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Durability {
     /// The end of the process: `synchronous=NORMAL`. In WAL mode the file stays consistent whatever happens, but a
@@ -35,13 +35,13 @@ pub(crate) struct Write {
 }
 
 impl Write {
-    /// Makes a job, and where its caller waits for the answer.
+    /// Makes a job, and the receiver at which its caller waits for the answer.
     pub(crate) fn new(durability: Durability, work: Work) -> (Self, Answer) {
         let (reply, answer) = oneshot::channel();
         (Self { durability, work: Some(work), value: None, reply }, answer)
     }
 
-    /// Does the work, once, in a transaction.
+    /// Does the work, once, in a savepoint of the transaction.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let work = self.work.take().expect("a job runs once");
         self.value = Some(work(connection)?);
@@ -51,15 +51,15 @@ impl Write {
     /// Answers the caller when the transaction has ended.
     fn answer(self, result: Result<(), StoreError>) {
         let Self { value, reply, .. } = self;
-        // The caller may have gone away; what it asked for is done all the same.
+        // The caller may have stopped waiting; its job is done all the same.
         let _ = reply.send(result.map(|()| value.expect("a job that succeeded has a value")));
     }
 }
 
-/// Owns the one connection that writes.
+/// The state of the writing thread, which owns the only connection that writes.
 pub(crate) struct Writer {
     place: Place,
-    /// `None` after a failure that leaves it unclear what is on the disk.
+    /// The connection; `None` after a failure that leaves it unclear what is on the disk.
     connection: Option<Connection>,
 }
 
@@ -82,13 +82,13 @@ impl Writer {
             }
         }
         if let Some(connection) = self.connection {
-            // Best effort: a process that still reads keeps the WAL, and the next one to open the file reads it.
+            // Best effort: a process that still reads keeps the WAL, and the next process that opens the file reads it.
             let _ = connection.busy_timeout(Duration::from_millis(100));
             let _ = checkpoint(&connection);
         }
     }
 
-    /// Runs and commits `jobs`. An error concerns them all.
+    /// Runs and commits `jobs`. An error concerns all of them.
     fn commit(&mut self, jobs: &mut [Write]) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         // A commit to a file that was removed or replaced would be lost.
         self.place.check()?;
@@ -120,7 +120,7 @@ struct Failed {
 
 impl Failed {
     /// Returns what is known of the transaction. After a failed `fsync` all of it may be in the WAL, where the next process
-    /// to open the file finds it. After a failed write it is not: the commit record is written last, with a checksum.
+    /// that opens the file finds it. After a failed write it is not: the commit record is written last, with a checksum.
     fn outcome(self) -> StoreError {
         let failure = self.error.sqlite_error().filter(|error| error.code == ErrorCode::SystemIoFailure);
         let unknown = self.at_commit
@@ -138,10 +138,10 @@ impl From<rusqlite::Error> for Failed {
     }
 }
 
-/// Runs `jobs` in one transaction, each in a savepoint of its own, so that one that fails takes only itself back.
+/// Runs `jobs` in one transaction, each in a savepoint of its own, so that a failing job only undoes its own work.
 fn transaction(connection: &Connection, jobs: &mut [Write]) -> Result<Vec<rusqlite::Result<()>>, Failed> {
     let durable = jobs.iter().any(|job| job.durability == Durability::Power);
-    // Takes effect when it is prepared, so it can't be a cached statement.
+    // The statement takes effect when it is prepared, so it can't be a cached one.
     connection.execute_batch(if durable {
         "PRAGMA synchronous=FULL"
     } else {
@@ -170,8 +170,8 @@ fn execute(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(drop)
 }
 
-/// Rolls back what is left of a failed transaction, and says whether the connection can be used again. After a failed
-/// `fsync` it can't: the kernel may have forgotten the pages, and the next one would succeed without them.
+/// Rolls back the rest of a failed transaction, and says whether the connection can be used again. After a failed
+/// `fsync` it can't: the kernel may have forgotten the pages, and the next `fsync` would succeed without them.
 fn is_intact(connection: &Connection, error: &rusqlite::Error) -> bool {
     let rolled_back = connection.is_autocommit() || execute(connection, "ROLLBACK").is_ok();
     rolled_back && matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DiskFull))
@@ -188,7 +188,7 @@ fn reopen(path: &std::path::Path) -> Result<Connection, StoreError> {
     }
 }
 
-/// Moves all of the WAL into the database and empties it; `false` if a reader prevents that.
+/// Moves all of the WAL into the database and empties it. Returns `false` if a reader prevents that.
 fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map(|busy: bool| !busy)
 }

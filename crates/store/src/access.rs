@@ -3,10 +3,10 @@
 /// What opening a store may do to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Make the store if there is none, and bring its schema up to date.
+    /// Create the store if there is none, and bring its schema up to date.
     Create,
     /// Bring its schema up to date. It must exist: a mistyped name must not become a new and empty store.
     Change,
-    /// Change nothing. Its schema must be up to date.
+    /// Change nothing: the schema must be up to date already.
     Read,
 }

@@ -8,18 +8,18 @@ use tollgate_core::ClientId;
 /// Who makes a change, from where and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
-    /// Who it is.
+    /// The kind of actor, with its name or id.
     pub kind: ActorKind,
-    /// From where: the address of an operator's client, or the name of the server that acts by itself.
+    /// Where the actor is: the address of an operator's client, or the name of the server that acts by itself.
     pub from: Option<String>,
-    /// The reason that was given.
+    /// The reason that was given for the change.
     pub why: Option<String>,
-    /// The request by which it was asked for, over HTTP.
+    /// The id of the HTTP request that asked for the change.
     pub request_id: Option<String>,
 }
 
 impl Actor {
-    /// Makes an actor that gives neither its place nor a reason nor a request.
+    /// Makes an actor without an address, a reason or a request.
     pub const fn new(kind: ActorKind) -> Self {
         Self { kind, from: None, why: None, request_id: None }
     }
@@ -46,9 +46,9 @@ pub enum ActorKind {
     },
     /// An operator's client, over HTTP.
     OperatorClient(ClientId),
-    /// Somebody who has signed in to the console, by the name that the sign-in gives.
+    /// Somebody who has signed in to the console, by the user name that the sign-in gives.
     Console(String),
-    /// A client that ends what is its own, such as one of its tokens.
+    /// A client that ends something of its own, such as one of its tokens.
     Client(ClientId),
 }
 
@@ -93,7 +93,7 @@ impl FromStr for ActorKind {
         if let Some(user) = text.strip_prefix(CONSOLE).filter(|user| !user.is_empty()) {
             return Ok(Self::Console(user.to_owned()));
         }
-        // A user's name may contain an `@`, a machine's can't.
+        // A user's name may contain an `@`, a machine's name can't.
         let (user, host) =
             text.strip_prefix(COMMAND_LINE).and_then(|name| name.rsplit_once('@')).ok_or(ActorError)?;
         Ok(Self::CommandLine { user: user.to_owned(), host: host.to_owned() })

@@ -5,38 +5,38 @@ use tollgate_core::Timestamp;
 
 use crate::{Act, StoreError};
 
-/// The number of the newest agreements that count: so many changes of what is agreed on may be under way at once.
+/// How many of the newest agreements are in force: as many changes of the agreed settings may be under way at once.
 pub const AGREEMENTS_SHOWN: u32 = 16;
 
-/// What the servers that share a store have agreed on.
+/// A set of settings that the servers that share a store have agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreement {
-    /// Its number in their order, from 1 on.
+    /// Its number: agreements are numbered from 1 on, in the order they were recorded.
     pub seq: u64,
     /// The terms, as a server wrote them: the store never looks into them.
     pub terms: String,
     /// When it was recorded.
     pub adopted_at: Timestamp,
-    /// Who recorded it.
+    /// The server or person that recorded it, as text for people.
     pub adopted_by: String,
-    /// When another agreement took its place, if one has.
+    /// When the next agreement replaced it, if one has.
     pub superseded_at: Option<Timestamp>,
 }
 
 /// An agreement that is to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adoption {
-    /// The newest agreement that its author knows; `None` if there is none.
+    /// The number of the newest agreement that its author knows; `None` if there is none.
     pub predecessor: Option<u64>,
-    /// The terms.
+    /// The terms, as in an [`Agreement`].
     pub terms: String,
-    /// Its author, for people.
+    /// The author's name for people.
     pub by: String,
-    /// The time.
+    /// When it is recorded.
     pub at: Timestamp,
 }
 
-/// The agreements.
+/// The store's agreements.
 #[async_trait]
 pub trait Agreements: Send + Sync {
     /// Returns the newest agreements, at most 16, newest first.

@@ -7,64 +7,65 @@ use tollgate_core::{ClientId, Generation, MerchantId, Revocation, Revoked, Secre
 
 use crate::{Act, StoreError};
 
-/// How long a change that is no revocation stays in the log: a process that was away for longer loads everything.
+/// How long a change that is not a revocation stays in the log: a process that was away for longer reloads everything.
 pub const CHANGES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much longer than the longest token a revocation is kept, and a retired signing key verifies: the clocks of servers
 /// may be behind by as much.
 pub const CLOCKS_DIFFER: Duration = Duration::from_secs(60 * 60);
 
-/// A place in the change log: right behind a change.
+/// A position in the change log: right behind a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
-    /// The change's number. Later changes have greater ones; before the first it is 0.
+    /// The change's number. Later changes have greater numbers; the position before the first change has 0.
     pub seq: u64,
-    /// Tells the change from another that has its number in another history. A standby that becomes the primary without
-    /// the newest changes gives their numbers to others, and so does a backup that was put in place of the store.
+    /// A random value that tells the change from another one with the same number in another history. A standby that becomes the
+    /// primary without the newest changes gives their numbers to other changes, and so does a backup that was put in place of the
+    /// store.
     pub mark: [u8; 16],
 }
 
 impl Position {
-    /// The place before the first change.
+    /// The position before the first change.
     pub const START: Self = Self { seq: 0, mark: [0; 16] };
 }
 
-/// An entry of the change log: what other processes must know.
+/// An entry of the change log: something that other processes must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// The place behind it, where the log goes on.
+    /// The position right behind this change, where reading goes on.
     pub position: Position,
-    /// What changed.
+    /// What was changed.
     pub what: Changed,
 }
 
-/// What changed.
+/// What was changed, and so what a reader must load again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
-    /// A client or one of its secrets: read it again.
+    /// A client or one of its secrets: read the client again.
     Client(ClientId),
     /// A merchant: read its clients again.
     Merchant(MerchantId),
-    /// The signing keys, or what the servers have agreed on: read both again.
+    /// The signing keys, or the settings that the servers have agreed on: read both again.
     SigningKeys,
-    /// Tokens were revoked.
+    /// Tokens were revoked: apply this revocation.
     Revocation(Revocation),
 }
 
-/// A change as columns hold it.
+/// A change as the columns of a table hold it.
 pub struct ChangeColumns<'a> {
-    /// Which change it is.
+    /// The name of the kind of change.
     pub kind: &'a str,
-    /// What it is about, if that has an id.
+    /// The id of the client, merchant, secret or token that changed, if the kind has one.
     pub id: Option<[u8; 16]>,
-    /// Of a revocation of a client or a merchant, up to which generation; of any other, the first.
+    /// For a revocation of a client or a merchant, the generation up to which tokens are revoked; otherwise the first generation.
     pub generation: Option<Generation>,
-    /// When the row may be purged; of a revocation, when it expires.
+    /// When the row may be purged; for a revocation, when it expires.
     pub until: Timestamp,
 }
 
 impl Changed {
-    /// Returns the columns of a change, which stays in the log until `kept` unless it is a revocation.
+    /// Returns the columns of a change. It stays in the log until `kept`, unless it is a revocation.
     pub fn columns(&self, kept: Timestamp) -> ChangeColumns<'static> {
         let news = |kind, id: Option<&[u8; 16]>| ChangeColumns {
             kind,
@@ -103,7 +104,7 @@ impl Changed {
     }
 }
 
-/// The change log.
+/// The store's change log.
 #[async_trait]
 pub trait ChangeLog: Send + Sync {
     /// Returns the position behind the newest change.
@@ -116,14 +117,14 @@ pub trait ChangeLog: Send + Sync {
     async fn changes_since(&self, after: Position, limit: u32) -> Result<Option<Vec<Change>>, StoreError>;
 }
 
-/// The revocations.
+/// The store's revocations.
 #[async_trait]
 pub trait Revocations: Send + Sync {
     /// Returns every revocation that has not expired at `now`.
     async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError>;
 
     /// Returns up to `limit` revocations that have not expired at `now` and whose changes have numbers after `after`, each with
-    /// its number, in their order.
+    /// its number, in the order of the numbers.
     async fn revocations_after(
         &self,
         after: u64,
@@ -131,6 +132,6 @@ pub trait Revocations: Send + Sync {
         limit: u32,
     ) -> Result<Vec<(u64, Revocation)>, StoreError>;
 
-    /// Records a revocation.
+    /// Records a revocation and writes it to the change log.
     async fn revoke(&self, revocation: &Revocation, now: Timestamp, act: &Act) -> Result<(), StoreError>;
 }

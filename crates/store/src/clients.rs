@@ -11,28 +11,28 @@ use tollgate_keys::{SecretHash, SlowHash};
 
 use crate::{Act, Labels, Quota, Status, StoreError, Version};
 
-/// A set of credentials, with its secrets.
+/// A client: credentials for one merchant or for an operator, with their secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
-    /// Its id, which it authenticates with.
+    /// The id that it authenticates with.
     pub id: ClientId,
     /// The merchant it acts for; `None` for an operator's client, which acts for every merchant.
     pub merchant_id: Option<MerchantId>,
-    /// Its name for people.
+    /// Its name, for people.
     pub name: String,
     /// Whether it is for tests or in live mode.
     pub environment: Environment,
-    /// The most its tokens may allow.
+    /// The widest scope that its tokens may have.
     pub scope: Scope,
-    /// The networks that it may call from; empty means any.
+    /// The networks that it may call from; empty means any network.
     pub addresses: Vec<IpNet>,
-    /// The APIs that its tokens may be for, the first unless it asks for another; empty means the default one alone.
+    /// The APIs that its tokens may be for; the first is the default. Empty means only the server's default API.
     pub audiences: Vec<Audience>,
-    /// Whether it is accepted itself.
+    /// Whether the client itself is accepted.
     pub status: Status,
     /// Whether its merchant is accepted. `Enabled` for an operator's client.
     pub merchant_status: Status,
-    /// The generation of its tokens: those of earlier ones were ended.
+    /// The generation of its tokens: tokens of earlier generations were ended.
     pub generation: Generation,
     /// The generation of its merchant's tokens; the first for an operator's client.
     pub merchant_generation: Generation,
@@ -40,74 +40,74 @@ pub struct Client {
     pub created_at: Timestamp,
     /// How often it has been changed.
     pub version: Version,
-    /// What is different about its tokens, and what else is known of it.
+    /// Its own token lifetimes, its quota and its labels.
     pub terms: Terms,
-    /// Its secrets, oldest first, the revoked ones among them.
+    /// Its secrets, oldest first, including the revoked ones.
     pub secrets: Vec<Secret>,
 }
 
-/// What is different about a client's tokens, and what else is known of it.
+/// A client's own token lifetimes, its quota and its labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// The lifetime of its access tokens, in whole seconds, where that is shorter than the configured one.
+    /// The lifetime of its access tokens, in whole seconds, if it is shorter than the configured one.
     pub access_ttl: Option<Duration>,
-    /// The lifetime of its refresh tokens, likewise.
+    /// The lifetime of its refresh tokens, in whole seconds, if it is shorter than the configured one.
     pub refresh_ttl: Option<Duration>,
-    /// How many tokens it may obtain; `None` is any number.
+    /// How many tokens it may obtain; `None` for any number.
     pub quota: Option<Quota>,
-    /// What its operators call it by. Nothing is decided by them.
+    /// The names and values that its operators gave it. Nothing is decided by them.
     pub labels: Labels,
 }
 
-/// A secret of a client; only a keyed hash of it is kept.
+/// A secret of a client, of which only a keyed hash is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// Its id, which tokens carry.
+    /// The id of the secret, which tokens carry.
     pub id: SecretId,
     /// HMAC-SHA-256 of the secret and the client's id.
     pub hash: SecretHash,
-    /// The slow hash that the secret goes through before, if it was imported and has not been used since.
+    /// The slow hash that is computed before the keyed one, if the secret was imported and has not been used since.
     pub slow_hash: Option<SlowHash>,
     /// When it was created.
     pub created_at: Timestamp,
-    /// From when on it is refused, if it expires.
+    /// When it expires, if it does: it is refused from then on.
     pub expires_at: Option<Timestamp>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
 }
 
-/// What is to be different about a client; what is `None` stays.
+/// The changes to make to a client; a field that is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClientUpdate {
-    /// Its name.
+    /// The new name.
     pub name: Option<String>,
-    /// The most its tokens may allow. Tokens that were issued before keep what they allow.
+    /// The widest scope of new tokens. Tokens that were issued before keep theirs.
     pub scope: Option<Scope>,
-    /// The networks that it may call from; empty means any.
+    /// The networks that it may call from; empty means any network.
     pub addresses: Option<Vec<IpNet>>,
-    /// The APIs that its tokens may be for; empty means the default one alone. Refresh tokens that were issued before stay with
+    /// The APIs that its tokens may be for; empty means only the default one. Refresh tokens that were issued before keep
     /// theirs.
     pub audiences: Option<Vec<Audience>>,
     /// The lifetime of its access tokens; `Some(None)` for the configured one.
     pub access_ttl: Option<Option<Duration>>,
-    /// The lifetime of its refresh tokens, likewise.
+    /// The lifetime of its refresh tokens; `Some(None)` for the configured one.
     pub refresh_ttl: Option<Option<Duration>>,
     /// How many tokens it may obtain; `Some(None)` for any number.
     pub quota: Option<Option<Quota>>,
-    /// All of its labels.
+    /// The labels that replace all of its labels.
     pub labels: Option<Labels>,
 }
 
-/// The clients.
+/// The store's clients and their secrets.
 #[async_trait]
 pub trait Clients: Send + Sync {
-    /// Adds a client with its secrets. `false`, and nothing added, if its merchant doesn't exist.
+    /// Adds a client with its secrets. Returns `false`, and adds nothing, if its merchant doesn't exist.
     async fn create_client(&self, client: &Client, act: &Act) -> Result<bool, StoreError>;
 
-    /// Adds clients with their secrets. `false`, and none added, if the merchant of one doesn't exist.
+    /// Adds clients with their secrets. Returns `false`, and adds none, if the merchant of any of them doesn't exist.
     async fn create_clients(&self, clients: &[Client], act: &Act) -> Result<bool, StoreError>;
 
-    /// Returns those of the ids that clients have, in no order.
+    /// Returns those of the ids that belong to clients, in no order.
     async fn existing_clients(&self, ids: &[ClientId]) -> Result<Vec<ClientId>, StoreError>;
 
     /// Returns a client with its secrets.
@@ -134,12 +134,12 @@ pub trait Clients: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Ends every token that a client has by raising its generation; what it obtains from then on is good. `false` if
+    /// Ends every token that a client has by raising its generation; tokens that it obtains afterwards are valid. Returns `false` if
     /// there is no such client.
     async fn end_client_tokens(&self, id: ClientId, now: Timestamp, act: &Act) -> Result<bool, StoreError>;
 
-    /// Changes a client, if it is of the version `only`, where that is given. Where its networks become others, which its tokens
-    /// carry, the tokens that it has end as by [`Clients::end_client_tokens`]. `false` if there is no such client.
+    /// Changes a client, if it still has the version `only`, where one is given. If its networks change, which its tokens
+    /// carry, its tokens are ended as by [`Clients::end_client_tokens`]. Returns `false` if there is no such client.
     async fn update_client(
         &self,
         id: ClientId,
@@ -149,8 +149,8 @@ pub trait Clients: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes a client with its secrets, and ends its tokens of every generation: it never comes back.
-    /// `false` if there is no such client, or if it is not of the version `only`, where that is given.
+    /// Deletes a client with its secrets, and ends its tokens of every generation: its id never comes back.
+    /// Returns `false` if there is no such client, or if it no longer has the version `only`, where one is given.
     async fn delete_client(
         &self,
         id: ClientId,
@@ -159,8 +159,8 @@ pub trait Clients: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Adds a secret. With `others_expire_at` every other live secret expires then, unless it expires sooner.
-    /// `false` if there is no such client.
+    /// Adds a secret. If `others_expire_at` is given, every other live secret expires then, unless it expires sooner.
+    /// Returns `false` if there is no such client.
     async fn add_secret(
         &self,
         client: ClientId,
@@ -170,8 +170,8 @@ pub trait Clients: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Revokes a secret and every token obtained with it, whenever that was issued. `false` if the client has no
-    /// such secret; revoking one again changes nothing and is `true`.
+    /// Revokes a secret and every token obtained with it, whenever that was issued. Returns `false` if the client has no
+    /// such secret; revoking it again changes nothing and returns `true`.
     async fn revoke_secret(
         &self,
         client: ClientId,
@@ -180,8 +180,8 @@ pub trait Clients: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Takes the slow hash from a secret that has one and is not revoked, and keeps this hash in place of its own. `false` if the
-    /// client has no such secret.
+    /// Removes the slow hash of a secret that has one and is not revoked, and replaces its keyed hash by `hash`. Returns `false`
+    /// if the client has no such secret.
     async fn rehash_secret(
         &self,
         client: ClientId,
@@ -212,7 +212,7 @@ pub fn parse_audiences(text: &str) -> Result<Vec<Audience>, AudienceError> {
     text.split_ascii_whitespace().map(str::parse).collect()
 }
 
-/// Gathers clients from rows, of which each has a client and one of its secrets, if it has any. The rows of a client
+/// Gathers clients from rows. Each row has a client and one of its secrets, if it has any; the rows of a client
 /// follow each other.
 pub fn gather_clients<E>(
     rows: impl Iterator<Item = Result<(Client, Option<Secret>), E>>,

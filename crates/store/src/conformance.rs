@@ -185,7 +185,7 @@ macro_rules! conformance_tests {
 }
 
 const NOW: Timestamp = Timestamp::from_millis(1_764_000_000_250);
-/// When a revocation made at [`NOW`] is forgotten, if no token ever had a lifetime.
+/// When a revocation made at [`NOW`] may be purged, if no token ever had a lifetime.
 const FORGOTTEN: Timestamp = Timestamp::from_millis(NOW.millis() + 60 * 60 * 1000);
 const MILLISECOND: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -194,15 +194,15 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Characters that a text can lose on its way: NUL, a surrogate pair in UTF-16, a combining mark, quotes.
 const NAME: &str = "Zoë's \"Café\" \0 e\u{301} 🦀 %_\\";
 
-/// The act of what is not about acts.
+/// The act for cases that are not about acts.
 static SYSTEM: LazyLock<Act> = LazyLock::new(|| act_of(Actor::system()));
 
-/// Makes an act of somebody, with one record.
+/// Makes an act of this actor, with one record.
 pub fn act_of(actor: Actor) -> Act {
     Act::new(trail_key(), Draft::new(NOW, actor, "test", Object::Store))
 }
 
-/// Returns the key of every trail in these tests.
+/// Returns the key of every audit trail in these tests.
 pub fn trail_key() -> Arc<TrailKey> {
     let master: MasterKey =
         "f0e1d2c3b4a5968778695a4b3c2d1e0f00112233445566778899aabbccddee7f".parse().unwrap();
@@ -211,7 +211,7 @@ pub fn trail_key() -> Arc<TrailKey> {
 
 type Shared = Arc<dyn Store>;
 
-/// Sixteen bytes that sort as their number does.
+/// Returns sixteen bytes that sort as their number does.
 fn bytes(number: u32) -> [u8; 16] {
     let mut bytes = [0; 16];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
@@ -240,7 +240,7 @@ fn merchant(number: u32) -> Merchant {
     }
 }
 
-/// A client with one secret, whose number is the client's.
+/// Makes a client with one secret, which has the client's number.
 fn client(number: u32, merchant: Option<u32>) -> Client {
     Client {
         id: client_id(number),
@@ -279,7 +279,7 @@ fn secret(number: u32) -> Secret {
     }
 }
 
-/// Those of even numbers have a public part.
+/// Makes a signing key; those with even numbers have a public part.
 fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
     SigningKey {
         id: KeyId::from_bytes(bytes(number)),
@@ -293,7 +293,7 @@ fn signing_key(number: u32, created_at: Timestamp) -> SigningKey {
     }
 }
 
-/// A leader lease for a minute from [`NOW`] on.
+/// Makes a leader lease that lasts a minute from [`NOW`] on.
 fn leader_lease(task: &'static str, holder: u32) -> LeaderLease {
     LeaderLease { task, holder: bytes(holder), until: NOW.after(Duration::from_secs(60)) }
 }
@@ -307,7 +307,7 @@ fn scope(merchant: u32, key: &str) -> IdempotencyScope {
     }
 }
 
-/// A lease of merchant 1 for half a minute from [`NOW`] on, for the same request whoever the owner is.
+/// Makes a lease of merchant 1 that lasts half a minute from [`NOW`] on, for the same request whoever the owner is.
 fn lease(key: &str, owner: u32) -> Lease {
     Lease {
         scope: scope(1, key),
@@ -337,7 +337,7 @@ fn document(number: u32, merchant: u32) -> Document {
     }
 }
 
-/// A store with a merchant and its client, both with the number 1.
+/// Adds a merchant and its client to the store, both with the number 1.
 async fn with_client(store: &Shared) {
     store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert!(store.create_client(&client(1, Some(1)), &SYSTEM).await.unwrap());
@@ -347,7 +347,7 @@ async fn the_client(store: &Shared, number: u32) -> Client {
     store.client(client_id(number)).await.unwrap().unwrap()
 }
 
-/// What changed after a position.
+/// Returns what changed after a position.
 async fn changed_since(store: &Shared, after: Position) -> Vec<Changed> {
     let changes = store.changes_since(after, 1000).await.unwrap().unwrap();
     assert!(changes.iter().all(|change| change.position.seq > after.seq));
@@ -357,7 +357,7 @@ async fn changed_since(store: &Shared, after: Position) -> Vec<Changed> {
     changes.into_iter().map(|change| change.what).collect()
 }
 
-/// Does the same `count` times at once, on as many tasks.
+/// Runs `act` `count` times at once, on as many tasks.
 async fn at_once<T, F>(store: &Shared, count: u32, act: impl Fn(Shared, u32) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -371,7 +371,7 @@ where
     results
 }
 
-/// A scope as long as a scope can be.
+/// Returns a scope of the greatest length.
 fn longest_scope() -> Scope {
     "s".repeat(Scope::MAX_LEN).parse().unwrap()
 }

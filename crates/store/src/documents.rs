@@ -1,14 +1,14 @@
-//! Documents: what other parts of a program keep here, such as the payment requests of the sandbox.
+//! Documents: data that other parts of a program keep in the store, such as the payment requests of the sandbox.
 
 use async_trait::async_trait;
 use tollgate_core::{Environment, MerchantId, Timestamp};
 
 use crate::StoreError;
 
-/// Something of a merchant's that the store keeps without understanding it.
+/// A document of a merchant, which the store keeps without understanding it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// What it is, such as `payment request`. Each kind has its own lists.
+    /// The kind of document, such as `payment request`. Each kind has its own lists.
     pub kind: &'static str,
     /// Its id, unique among documents of every kind.
     pub id: [u8; 16],
@@ -18,20 +18,20 @@ pub struct Document {
     pub environment: Environment,
     /// Its content as its owner wrote it; it never changes.
     pub body: String,
-    /// Its state, a word of its owner's.
+    /// Its state, a word that its owner chooses.
     pub state: String,
     /// When it was created.
     pub created_at: Timestamp,
-    /// From when on its state no longer changes.
+    /// When its state stops changing.
     pub expires_at: Timestamp,
     /// When its state changed last, if it has.
     pub changed_at: Option<Timestamp>,
 }
 
-/// The documents.
+/// The store's documents.
 #[async_trait]
 pub trait Documents: Send + Sync {
-    /// Adds a document.
+    /// Adds a document with a new id.
     async fn add_document(&self, document: &Document) -> Result<(), StoreError>;
 
     /// Returns a document, whichever merchant it belongs to.

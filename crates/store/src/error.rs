@@ -2,36 +2,36 @@
 
 use tollgate_core::wire::Code;
 
-/// Why a store could not do as asked. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
+/// Why a store could not do what it was asked. Nothing was changed, unless it is [`StoreError::OutcomeUnknown`].
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// It can't be reached, is full, or failed to read or write. Trying again later may work.
+    /// The store can't be reached, is full, or failed to read or write. Trying again later may work.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The configuration leads to no store: none was made there, or nobody is let in. Waiting does not help.
+    /// The configuration names no usable store: none was created there, or it refuses the login. Waiting does not help.
     #[error("there is no store to use: {0}")]
     Misconfigured(String),
     /// The outcome of a change is unknown: it may have been made.
     #[error("the store is unavailable: {0}: whether the change was made is not known")]
     OutcomeUnknown(String),
-    /// Another act came first: nothing was changed. What this one was prepared on is to be read again.
+    /// Another change came first, and nothing was changed. The caller must read again what it based its change on.
     #[error("the store was changed by others time and again: try again")]
     Overtaken,
-    /// Its content can't be understood: it is damaged, or not a store of Tollgate's.
+    /// The store's content can't be understood: it is damaged, or not a store of Tollgate's.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
-    /// It was written by a newer version, whose schema this version doesn't know.
+    /// The store was written by a newer version of Tollgate, whose schema this version doesn't know.
     #[error("the store has schema version {found}, this version knows up to {known}: use a newer tollgate")]
     Newer {
-        /// The version of its schema.
+        /// The version of the store's schema.
         found: u32,
-        /// The newest version that is known here.
+        /// The newest version of the schema that this program knows.
         known: u32,
     },
 }
 
 impl StoreError {
-    /// The code of an answer to a request that failed by it.
+    /// Returns the error code of an answer to a request that failed by this error.
     pub const fn code(&self) -> Code {
         match self {
             Self::OutcomeUnknown(_) => Code::OutcomeUnknown,

@@ -5,12 +5,12 @@ use tollgate_core::{ClientId, Environment, MerchantId, Timestamp};
 
 use crate::{Act, Client, Document, Merchant, Secret, StoreError};
 
-/// Where an idempotency key counts: merchant, environment and route, never the token.
+/// Where an idempotency key is unique: within a merchant, environment and route, whichever token is used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyScope {
-    /// The merchant that the key belongs to. An operator's client acts for none: its own id stands here.
+    /// The merchant that the key belongs to; for an operator's client, which acts for no merchant, the client's own id.
     pub merchant_id: MerchantId,
-    /// Its environment.
+    /// The environment of the client that sent the key.
     pub environment: Environment,
     /// Method and path, such as `POST /api/v1/payment-requests:redirect`.
     pub route: &'static str,
@@ -18,39 +18,39 @@ pub struct IdempotencyScope {
     pub key: String,
 }
 
-/// The right to do what a request with an idempotency key asks for, held until the lease ends.
+/// The right to carry out a request with an idempotency key, held until the lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// The key.
+    /// The key, and where it is unique.
     pub scope: IdempotencyScope,
-    /// SHA-256 of the request, by which a repeat is told from another request.
+    /// The SHA-256 of the request, which tells a repeat from another request.
     pub fingerprint: [u8; 32],
-    /// Random, drawn by the holder: a lease that was taken over can't be completed by its first holder.
+    /// A random value drawn by the holder, so that the first holder can't complete a lease that was taken over.
     pub owner: [u8; 16],
     /// When the lease ends.
     pub until: Timestamp,
 }
 
-/// What a store knows of an idempotency key.
+/// The state of an idempotency key when a request with it arrives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing that counts: the caller now holds the lease.
+    /// The key was free: the caller now holds the lease.
     Fresh,
     /// The same request was answered already.
     Answered(Answer),
     /// The same request is in progress.
     InProgress {
-        /// When its lease ends.
+        /// When the lease of that request ends.
         until: Timestamp,
     },
     /// Another request has this key.
     Mismatch,
 }
 
-/// An answer that is kept for repeats.
+/// An answer that is kept for repeats of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     pub status: u16,
     /// The body, byte for byte.
     pub body: Vec<u8>,
@@ -58,48 +58,48 @@ pub struct Answer {
     pub expires_at: Timestamp,
 }
 
-/// What an administrator's request with an idempotency key creates.
+/// What an operator's request with an idempotency key creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Creation {
-    /// A merchant.
+    /// A new merchant.
     Merchant(Merchant),
     /// A client with its secrets.
     Client(Box<Client>),
     /// A secret of a client, as by [`Clients::add_secret`](crate::Clients::add_secret).
     Secret {
-        /// The client.
+        /// The client that the secret belongs to.
         client: ClientId,
-        /// The secret.
+        /// The secret to add.
         secret: Secret,
         /// When the client's other secrets expire.
         others_expire_at: Option<Timestamp>,
     },
 }
 
-/// What came of a creation.
+/// The outcome of a creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completed {
-    /// It was created, and its answer is kept.
+    /// The object was created, and the answer is kept.
     Created,
-    /// What it belongs to does not exist. Nothing was created, and the key is free.
+    /// The merchant or client that it should belong to does not exist. Nothing was created, and the key is free.
     Refused,
-    /// The lease has been taken over. Nothing was created.
+    /// The lease was taken over. Nothing was created.
     LeaseLost,
 }
 
-/// The idempotency keys.
+/// The store's idempotency keys.
 #[async_trait]
 pub trait Idempotency: Send + Sync {
-    /// Looks an idempotency key up and, if it is free at `now`, takes it by `lease`. May be lost in a power cut: a lease
-    /// that is lost had no effect yet.
+    /// Looks up an idempotency key and, if it is free at `now`, takes it by `lease`. A power cut may lose the lease, which
+    /// had no effect yet.
     async fn begin(&self, lease: &Lease, now: Timestamp) -> Result<Begun, StoreError>;
 
-    /// Adds a document and, in the same transaction, keeps the answer under the lease's key. `false`, and nothing added,
+    /// Adds a document and, in the same transaction, keeps the answer under the lease's key. Returns `false`, and adds nothing,
     /// if the lease has been taken over.
     async fn complete(&self, lease: &Lease, answer: &Answer, document: &Document)
     -> Result<bool, StoreError>;
 
-    /// Creates what an administrator's request asks for and, in the same transaction, keeps the answer under the lease's key.
+    /// Creates what an operator's request asks for and, in the same transaction, keeps the answer under the lease's key.
     async fn complete_creation(
         &self,
         lease: &Lease,
@@ -109,7 +109,7 @@ pub trait Idempotency: Send + Sync {
         act: &Act,
     ) -> Result<Completed, StoreError>;
 
-    /// Gives a lease back without an answer. Nothing happens if it is held no longer.
+    /// Gives a lease back without an answer. Does nothing if the lease is no longer held.
     async fn abandon(&self, lease: &Lease) -> Result<(), StoreError>;
 
     /// Says whether an idempotency key is taken at `now`, by a request in progress or answered.

@@ -1,4 +1,4 @@
-//! The signing keys.
+//! The signing keys in the store.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tollgate_core::{Algorithm, KeyId, Timestamp};
 
 use crate::{Act, StoreError};
 
-/// How long a retired signing key is kept.
+/// How long a signing key is kept after it has retired.
 pub const RETIRED_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A signing key, sealed. Its phase follows from its times.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SigningKey {
-    /// Its id.
+    /// The key's id, which tokens carry.
     pub id: KeyId,
     /// The algorithm that it signs with.
     pub algorithm: Algorithm,
@@ -21,17 +21,17 @@ pub struct SigningKey {
     pub sealed: Vec<u8>,
     /// The public part, for everybody who verifies; `None` for a symmetric key, which has none.
     pub public_key: Option<Vec<u8>>,
-    /// When it was made.
+    /// When it was generated.
     pub created_at: Timestamp,
-    /// From when on it signs.
+    /// When it starts to sign.
     pub activates_at: Timestamp,
-    /// From when on its tokens are refused; unknown while no successor exists.
+    /// When its tokens start to be refused; `None` while it has no successor.
     pub retires_at: Option<Timestamp>,
-    /// Whether it is refused from now on, whatever any clock shows.
+    /// Whether it is refused at once, whatever any clock shows.
     pub compromised: bool,
 }
 
-/// The signing keys.
+/// The store's signing keys.
 #[async_trait]
 pub trait Keys: Send + Sync {
     /// Returns every signing key that has not been purged, oldest first.

@@ -1,33 +1,33 @@
-//! What operators call a client by, and how many tokens it may obtain.
+//! The labels that operators give a client, and the quota of tokens that it may obtain.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Labels of a client: at most [`Labels::MOST`], each a name and a value.
+/// A client's labels: at most [`Labels::MOST`], each with a name and a value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Labels(BTreeMap<String, String>);
 
-/// The error for what is no list of labels.
+/// Why a text is not a list of labels.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelsError {
-    /// A name or a value is none, or there are too many.
+    /// A name or a value is malformed, or there are too many labels.
     #[error(
         "labels are at most 32 names of 1 to 63 letters, digits, dots, dashes and underscores, each with a value of at most 255 \
          characters, none of them a control character"
     )]
     Malformed,
-    /// A name is there twice.
+    /// The same name appears twice.
     #[error("the label {0} is there twice")]
     Twice(String),
 }
 
 impl Labels {
-    /// The most that a client has.
+    /// The greatest number of labels of a client.
     pub const MOST: usize = 32;
 
-    /// Takes names and values, each name once.
+    /// Makes labels from names and values; each name may appear once.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, LabelsError> {
         let mut labels = BTreeMap::new();
         for (name, value) in pairs {
@@ -42,12 +42,12 @@ impl Labels {
         if labels.len() <= Self::MOST { Ok(Self(labels)) } else { Err(LabelsError::Malformed) }
     }
 
-    /// The value of a label.
+    /// Returns the value of a label.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// Names and values, by the names.
+    /// Returns the names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -62,7 +62,7 @@ fn is_value(value: &str) -> bool {
     value.chars().count() <= 255 && !value.chars().any(char::is_control)
 }
 
-/// A line each, `name=value`, as a column holds them.
+/// Writes each label as a line `name=value`, as a column holds them.
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|(name, value)| writeln!(f, "{name}={value}"))
@@ -81,7 +81,7 @@ impl FromStr for Labels {
     }
 }
 
-/// How many tokens a client may obtain within a time. Its text is `30/min`: a count of at least 1 per `s`, `min`, `h` or `d`.
+/// How many tokens a client may obtain within a time. The text form is `30/min`: a count of at least 1 per `s`, `min`, `h` or `d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     count: u32,
@@ -101,21 +101,21 @@ const UNITS: [Unit; 4] = [
     Unit { name: "d", seconds: 86_400 },
 ];
 
-/// What is counted in milliseconds can't be counted faster.
+/// The highest count per second: the quota is measured in milliseconds.
 const MOST_IN_A_SECOND: u64 = 1_000;
 
-/// The error for a text that is no quota.
+/// The error for a text that is not a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a quota is a count of at least 1 per s, min, h or d, such as 30/min, and of at most 1000/s")]
 pub struct QuotaError;
 
 impl Quota {
-    /// How many within the time.
+    /// Returns how many tokens the client may obtain within [`Quota::per`].
     pub const fn count(self) -> u32 {
         self.count
     }
 
-    /// The time.
+    /// Returns the time in which [`Quota::count`] tokens may be obtained.
     pub const fn per(self) -> Duration {
         Duration::from_secs(self.per.seconds)
     }
@@ -134,7 +134,7 @@ impl FromStr for Quota {
         let (count, unit) = text.split_once('/').ok_or(QuotaError)?;
         let per = UNITS.into_iter().find(|one| one.name == unit).ok_or(QuotaError)?;
         let number: u32 = count.parse().map_err(|_| QuotaError)?;
-        // No second spelling, such as +1 or 01.
+        // A number has one spelling only: not `+1` or `01`.
         if number == 0 || number.to_string() != count || u64::from(number) > MOST_IN_A_SECOND * per.seconds {
             return Err(QuotaError);
         }

@@ -1,9 +1,10 @@
-//! What Tollgate remembers.
+//! The storage of Tollgate: its traits, which the engines implement.
 //!
 //! A store remembers, it never decides. Each subject has a trait, and [`Store`] is all of them. The engines implement them,
 //! each in a crate of its own, and one conformance suite runs on every engine ([`engine`]). A method is a transaction,
-//! absence is `Option` or `false`, and the time is an argument. What other processes must know is written to the change log in the same transaction; who did it and
-//! what is different since then is written to the audit trail, which is why whatever changes something takes an [`Act`].
+//! absence is `Option` or `false`, and the time is an argument. A change that other processes must know of is written to the
+//! change log in the same transaction. Who made the change and what it changed is written to the audit trail, which is why
+//! every method that changes something takes an [`Act`].
 
 mod access;
 mod actor;
@@ -52,7 +53,7 @@ pub use trail::{Act, Draft, Object, Outcome, Record, RecordFilter, RecordOrder, 
 pub use transfer::{Part, Row, Table, Transfer, Value, is_understood};
 pub use uses::{SecretUse, SecretUses, Uses};
 
-/// What Tollgate remembers, on any engine.
+/// A store of everything that Tollgate keeps, on any engine.
 pub trait Store:
     Agreements
     + ChangeLog

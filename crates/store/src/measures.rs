@@ -1,7 +1,7 @@
-//! How an engine is doing: how long its operations take, and what waits for it.
+//! How an engine is doing: how long its operations take, and how many are waiting.
 //!
-//! An engine counts by itself, in arrays of atomics, and whoever runs it reads them when somebody looks. What an operation did
-//! can be watched besides, for traces.
+//! An engine counts in arrays of atomics, which the program that runs it reads when it reports metrics. An observer can also
+//! be told of every operation, for traces.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,10 +15,10 @@ use crate::StoreError;
 pub const BOUNDS: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 500_000, 2_500_000];
 
-/// What kind of work an operation is.
+/// The kind of work that an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Reads what was asked for.
+    /// Reads data.
     Read,
     /// Changes something, and waits until that is committed.
     Write,
@@ -29,10 +29,10 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All of them.
+    /// Every kind of operation.
     pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::Idempotency, Self::ChangeLog];
 
-    /// The name, as metrics have it.
+    /// Returns the name that metrics use.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -46,26 +46,26 @@ impl Operation {
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
-    /// It did what it was for.
+    /// It did its work.
     Done,
-    /// It failed.
+    /// It returned an error.
     Failed,
-    /// Whoever had asked went away.
+    /// The caller stopped waiting for it.
     Abandoned,
 }
 
 /// An operation that has ended.
 #[derive(Debug, Clone, Copy)]
 pub struct Observed {
-    /// What it was.
+    /// The kind of operation.
     pub operation: Operation,
-    /// How long it took, waiting included.
+    /// How long it took, including waiting.
     pub took: Duration,
     /// How it ended.
     pub ended: Ended,
 }
 
-/// What is called with every operation that has ended, in the task that asked for it.
+/// A function that is called with every operation that has ended, in the task that asked for it.
 type Observer = dyn Fn(Observed) + Send + Sync;
 
 /// What an engine has counted since it was opened.
@@ -77,7 +77,7 @@ pub struct Measures {
     observer: OnceLock<Box<Observer>>,
 }
 
-/// Durations by how long they were.
+/// A histogram of durations.
 #[derive(Debug, Default)]
 pub struct Durations {
     buckets: [AtomicU64; BOUNDS.len() + 1],
@@ -85,17 +85,18 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// How many were at most as long as each of [`BOUNDS`] and longer than the one before, and how many were longer than all.
+    /// Returns how many durations fall into each bucket: at most [`BOUNDS`]`[i]` and longer than the bound before; the last counts the
+    /// ones that are longer than every bound.
     pub fn buckets(&self) -> [u64; BOUNDS.len() + 1] {
         std::array::from_fn(|place| self.buckets[place].load(Relaxed))
     }
 
-    /// Their sum, in microseconds.
+    /// Returns the sum of the durations, in microseconds.
     pub fn micros(&self) -> u64 {
         self.micros.load(Relaxed)
     }
 
-    /// Counts one more.
+    /// Counts a duration.
     pub fn note(&self, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.buckets[BOUNDS.partition_point(|bound| *bound < micros)].fetch_add(1, Relaxed);
@@ -104,34 +105,34 @@ impl Durations {
 }
 
 impl Measures {
-    /// How long operations of a kind took, from the call to its end.
+    /// Returns how long operations of a kind took, from the call to its end.
     pub fn durations(&self, operation: Operation) -> &Durations {
         &self.operations[operation as usize]
     }
 
-    /// How many operations of a kind have failed.
+    /// Returns how many operations of a kind have failed.
     pub fn failures(&self, operation: Operation) -> u64 {
         self.failed[operation as usize].load(Relaxed)
     }
 
-    /// How long work waited for the thread that does it, or for a connection.
+    /// Returns how long work waited for the thread that does it, or for a connection.
     pub fn waits(&self) -> &Durations {
         &self.waits
     }
 
-    /// From now on `observer` is called with each operation that has ended, in the task that asked for it. Only the first one
-    /// counts.
+    /// Calls `observer` from now on with each operation that has ended, in the task that asked for it. Only the first call of
+    /// this method has an effect.
     pub fn observe(&self, observer: impl Fn(Observed) + Send + Sync + 'static) {
         let _ = self.observer.set(Box::new(observer));
     }
 
-    /// Starts to measure an operation. One that is dropped before its end was abandoned by whoever had asked.
+    /// Starts to measure an operation. If it is dropped before its end, its caller has abandoned it.
     pub fn start(&self, operation: Operation) -> Running<'_> {
         Running { measures: self, operation, since: Instant::now(), ended: Ended::Abandoned }
     }
 }
 
-/// An operation that is measured.
+/// An operation that is being measured.
 pub struct Running<'a> {
     measures: &'a Measures,
     operation: Operation,
@@ -140,7 +141,7 @@ pub struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Notes how it ended.
+    /// Notes how the operation ended, and returns the result.
     pub fn end<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         self.ended = if result.is_ok() { Ended::Done } else { Ended::Failed };
         result
@@ -161,37 +162,37 @@ impl Drop for Running<'_> {
     }
 }
 
-/// What waits for an engine at a moment.
+/// The work that is waiting in a queue of an engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Queued {
-    /// What it waits for, as metrics name it.
+    /// The name of the queue in metrics.
     pub queue: &'static str,
-    /// How much of it there is.
+    /// How many operations are waiting.
     pub waiting: usize,
-    /// How much there may be; more is refused.
+    /// How many operations may wait; more are refused.
     pub limit: usize,
 }
 
-/// The connections to a database at a moment.
+/// The connections to a database, counted by state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
-    /// Open, and used by nobody.
+    /// Open connections that nobody uses.
     pub idle: usize,
-    /// On loan, or being made.
+    /// Connections that are in use or being opened.
     pub busy: usize,
-    /// How many there may be.
+    /// How many connections there may be.
     pub limit: usize,
 }
 
-/// How an engine is doing.
+/// The measurements of an engine.
 pub trait Measured: Send + Sync {
-    /// What it has counted.
+    /// Returns what the engine has counted.
     fn measures(&self) -> &Measures;
 
-    /// What waits for it now.
+    /// Returns the work that is waiting now, by queue.
     fn queued(&self) -> Vec<Queued>;
 
-    /// Its connections, if it is a database that is connected to.
+    /// Returns the connections to the database; `None` for an embedded engine.
     fn connections(&self) -> Option<Connections>;
 }
 

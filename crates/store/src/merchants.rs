@@ -1,4 +1,4 @@
-//! Merchants.
+//! The merchants in the store.
 
 use async_trait::async_trait;
 use tollgate_core::{MerchantId, Timestamp};
@@ -8,16 +8,16 @@ use crate::{Act, StoreError};
 /// Whether a merchant or a client is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// It is accepted.
+    /// The merchant or client is not disabled.
     Enabled,
     /// It is refused everywhere until it is enabled again.
     Disabled,
 }
 
-/// A tenant.
+/// A merchant: a tenant, to which clients belong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merchant {
-    /// Its id.
+    /// The merchant's id.
     pub id: MerchantId,
     /// Its name for people.
     pub name: String,
@@ -29,38 +29,38 @@ pub struct Merchant {
     pub version: Version,
 }
 
-/// How often something has been changed since it was created. Whoever has read it can change it on the condition that
-/// nobody else has meanwhile.
+/// How often something has been changed since it was created. A caller that has read it can make a change on the condition that
+/// nobody else has changed it meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Version(u64);
 
 impl Version {
-    /// The version with this number.
+    /// Makes the version with this number.
     pub const fn from_number(number: u64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// Returns how many changes there have been.
     pub const fn number(self) -> u64 {
         self.0
     }
 }
 
-/// The merchants.
+/// The store's merchants.
 #[async_trait]
 pub trait Merchants: Send + Sync {
-    /// Adds a merchant.
+    /// Adds a merchant with a new id.
     async fn create_merchant(&self, merchant: &Merchant, act: &Act) -> Result<(), StoreError>;
 
-    /// Returns a merchant.
+    /// Returns a merchant; `None` if there is none with this id.
     async fn merchant(&self, id: MerchantId) -> Result<Option<Merchant>, StoreError>;
 
     /// Returns up to `limit` merchants with ids after `after`, by id.
     async fn merchants(&self, after: Option<MerchantId>, limit: u32) -> Result<Vec<Merchant>, StoreError>;
 
     /// Enables or disables a merchant. Disabling raises its generation, which ends every token of its clients that was
-    /// issued until now or will be by a server that has not read of it; the revocation is kept for the longest lifetime
-    /// and [`CLOCKS_DIFFER`](crate::CLOCKS_DIFFER). Enabling changes no generation. `false` if there is no such merchant.
+    /// issued until now, or that will be issued by a server that has not read of it yet; the revocation is kept for the longest lifetime
+    /// and [`CLOCKS_DIFFER`](crate::CLOCKS_DIFFER). Enabling changes no generation. Returns `false` if there is no such merchant.
     async fn set_merchant_status(
         &self,
         id: MerchantId,
@@ -69,8 +69,8 @@ pub trait Merchants: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Ends every token that the clients of a merchant have by raising its generation; what they obtain from then on is
-    /// good. `false` if there is no such merchant.
+    /// Ends every token that the clients of a merchant have by raising its generation; tokens that they obtain afterwards are
+    /// valid. Returns `false` if there is no such merchant.
     async fn end_merchant_tokens(
         &self,
         id: MerchantId,
@@ -78,7 +78,7 @@ pub trait Merchants: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Gives a merchant another name. `false` if there is no such merchant, or if it is not of the version `only`, where that
+    /// Renames a merchant. Returns `false` if there is no such merchant, or if it no longer has the version `only`, where one
     /// is given.
     async fn rename_merchant(
         &self,
@@ -89,9 +89,9 @@ pub trait Merchants: Send + Sync {
         act: &Act,
     ) -> Result<bool, StoreError>;
 
-    /// Deletes a merchant with all that is its own (clients and their secrets, documents, idempotency keys), and ends its
-    /// clients' tokens of every generation: it never comes back.
-    /// `false` if there is no such merchant, or if it is not of the version `only`, where that is given.
+    /// Deletes a merchant with everything that belongs to it (clients and their secrets, documents, idempotency keys), and ends its
+    /// clients' tokens of every generation: its id never comes back. Returns `false` if there is no such merchant, or if it no
+    /// longer has the version `only`, where one is given.
     async fn delete_merchant(
         &self,
         id: MerchantId,

@@ -10,22 +10,22 @@ use crate::StoreError;
 /// How long a server that has been silent is remembered.
 pub const SERVERS_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A server that runs.
+/// A server that shares the store and has said that it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningServer {
     /// Its id, drawn at random by each process.
     pub id: [u8; 16],
-    /// Its name for people: where it runs.
+    /// Its name for people, which says where it runs.
     pub name: String,
-    /// Its process, as a server wrote it.
+    /// Its process, in the server's own text form.
     pub process: String,
-    /// The terms that it is configured to, as in an [`Agreement`](crate::Agreement).
+    /// The terms of its configuration, as in an [`Agreement`](crate::Agreement).
     pub terms: String,
     /// When it last said that it runs.
     pub beat_at: Timestamp,
 }
 
-/// What a server knows that found no other server running on its store.
+/// The proof of a server that it is alone: it has found no other server running on its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Alone {
     /// When it looked, by the store's clock. A server that came later may hold leases that were taken later.
@@ -37,9 +37,9 @@ pub struct Alone {
 /// The right to do a task for all servers that share the store, held by one of them at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeaderLease {
-    /// The task.
+    /// The name of the task.
     pub task: &'static str,
-    /// The server that asks for it: drawn at random by each process.
+    /// The server that asks for the lease: an id that each process draws at random.
     pub holder: [u8; 16],
     /// When the lease ends.
     pub until: Timestamp,
@@ -48,7 +48,7 @@ pub struct LeaderLease {
 /// The servers that share the store.
 #[async_trait]
 pub trait Servers: Send + Sync {
-    /// Notes that a server runs. May be lost in a power cut.
+    /// Notes that a server runs. A power cut may lose the note.
     async fn beat(&self, server: &RunningServer) -> Result<(), StoreError>;
 
     /// Notes that a server has ended.
@@ -64,12 +64,12 @@ pub trait Servers: Send + Sync {
     /// lease is freed, and each ends by itself.
     async fn start_serving(&self, alone: Option<Alone>) -> Result<u64, StoreError>;
 
-    /// Acquires or renews a leader lease: if nobody else holds it at `now`. Says whether the caller holds it now. May be
-    /// lost in a power cut: then nobody holds it.
+    /// Acquires or renews a leader lease, unless another server holds it at `now`. Returns whether the caller holds it now. A power
+    /// cut may lose the lease: then nobody holds it.
     ///
-    /// Clocks differ, so two servers may believe that they hold it: what the leader does must be right even then.
+    /// Clocks differ, so two servers may believe that they hold it: the leader's work must be correct even then.
     async fn lead(&self, lease: &LeaderLease, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Gives a leader lease back. Nothing happens if another server holds it.
+    /// Gives a leader lease back. Does nothing if another server holds it.
     async fn stop_leading(&self, lease: &LeaderLease) -> Result<(), StoreError>;
 }

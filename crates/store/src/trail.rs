@@ -1,6 +1,6 @@
 //! The audit trail: who did what, when, from where and why, in an order that nobody without its key can change unnoticed.
 //!
-//! Whatever an administrator or a server changes takes an [`Act`], which holds the records that say so. They are written in the
+//! Every change that an administrator or a server makes takes an [`Act`], which holds its records. They are written in the
 //! transaction of the change: there is no change without its record, and no record of a change that was not made.
 
 mod act;
@@ -26,36 +26,36 @@ pub struct TrailEnds {
     pub newest: Link,
 }
 
-/// Which records are wanted: those to which all that is given applies.
+/// Selects records: those that match every field that is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecordFilter {
-    /// From this time on.
+    /// Records from this time on.
     pub since: Option<Timestamp>,
-    /// Before this time.
+    /// Records before this time.
     pub until: Option<Timestamp>,
-    /// Of actors whose text begins so.
+    /// Records whose actor's text starts with this.
     pub actor: Option<String>,
-    /// Of acts whose name begins so.
+    /// Records whose act's name starts with this.
     pub act: Option<String>,
-    /// Of this object.
+    /// Records about this object, in its text form.
     pub object: Option<String>,
-    /// Of this client.
+    /// Records that concern this client.
     pub client: Option<ClientId>,
-    /// Of this merchant.
+    /// Records that concern this merchant.
     pub merchant: Option<MerchantId>,
 }
 
 /// The order of records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum RecordOrder {
-    /// As they were written.
+    /// The order in which they were written.
     #[default]
     OldestFirst,
-    /// The other way round.
+    /// The reverse of the order in which they were written.
     NewestFirst,
 }
 
-/// The audit trail.
+/// The store's audit trail.
 #[async_trait]
 pub trait Trail: Send + Sync {
     /// Returns where the trail begins and ends.
@@ -64,7 +64,7 @@ pub trait Trail: Send + Sync {
     /// Adds the records of an act that changes nothing else: something that happened, or that was refused.
     async fn record(&self, act: &Act) -> Result<(), StoreError>;
 
-    /// Returns up to `limit` records, in `order`, that come behind the one with the number `after` in it.
+    /// Returns up to `limit` records in `order`, which come after the record with the number `after`.
     async fn records(
         &self,
         wanted: &RecordFilter,
@@ -73,13 +73,13 @@ pub trait Trail: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Record>, StoreError>;
 
-    /// Returns the number of the newest record that was streamed, 0 if none was.
+    /// Returns the number of the newest record that was streamed; 0 if none was.
     async fn streamed(&self) -> Result<u64, StoreError>;
 
-    /// Notes that the records up to this one were streamed. What was noted is never taken back.
+    /// Notes that the records up to this one were streamed. A smaller number has no effect.
     async fn note_streamed(&self, through: u64) -> Result<(), StoreError>;
 
-    /// Deletes the records up to `until`, which stays known as the place from which the trail goes on. Returns their number;
+    /// Deletes the records up to `until`, which is remembered as the place from which the trail goes on. Returns their number;
     /// 0, and nothing changed, if there is no such record.
     async fn purge_records(&self, until: Link, act: &Act) -> Result<u64, StoreError>;
 }

@@ -15,11 +15,11 @@ use ColumnKind::{Bytes, Flag, Id, Number, Text, Written};
 /// Export and import of everything.
 #[async_trait]
 pub trait Transfer: Send + Sync {
-    /// Sends everything that the store holds, as of one moment: rows by [`Table::ALL`] and by their keys, then
+    /// Sends everything that the store holds, as of one point in time: rows by [`Table::ALL`] and by their keys, then
     /// [`Part::End`].
     async fn export(&self, parts: mpsc::Sender<Part>) -> Result<(), StoreError>;
 
-    /// Takes what another store exports, all of it or nothing. `false`, and nothing taken, if this store is not empty.
+    /// Imports what another store exports, all of it or nothing. Returns `false`, and takes nothing, if this store is not empty.
     async fn import(&self, parts: mpsc::Receiver<Part>) -> Result<bool, StoreError>;
 }
 
@@ -46,7 +46,7 @@ pub enum Table {
     Agreement,
     /// The audit trail.
     Audit,
-    /// One row: what it is sealed with, where the change log and the audit trail begin and end, and the longest lifetime of a
+    /// The installation, in one row: its seal, where the change log and the audit trail begin and end, and the longest lifetime of a
     /// token.
     Installation,
 }
@@ -67,7 +67,7 @@ impl Table {
         Self::Installation,
     ];
 
-    /// Returns its name.
+    /// Returns the table's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SigningKeys => "signing_keys",
@@ -84,7 +84,7 @@ impl Table {
         }
     }
 
-    /// Returns its columns, in the order of a row's values. Those of the key come first.
+    /// Returns its columns, in the order of a row's values. The columns of the key come first.
     pub const fn columns(self) -> &'static [Column] {
         match self {
             Self::SigningKeys => SIGNING_KEYS,
@@ -101,7 +101,7 @@ impl Table {
         }
     }
 
-    /// Returns the columns of its key, in whose order rows are exported.
+    /// Returns the columns of its key; rows are exported in their order.
     pub fn key(self) -> &'static [Column] {
         let count = match self {
             Self::SigningKeys
@@ -132,9 +132,9 @@ pub struct Column(pub &'static str, pub ColumnKind);
 /// The kind of a column's values, unless they are [`Value::Null`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// An id.
+    /// An id of 16 bytes.
     Id,
-    /// Bytes.
+    /// Bytes of any length.
     Bytes,
     /// Text that Tollgate wrote, which is ASCII.
     Text,
@@ -142,7 +142,7 @@ pub enum ColumnKind {
     Written,
     /// A number, or a time in milliseconds.
     Number,
-    /// A truth value.
+    /// A value that is `true` or `false`.
     Flag,
 }
 
@@ -274,17 +274,17 @@ const SECRET_USES: &[Column] =
 /// A value in a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing.
+    /// The absence of a value.
     Null,
-    /// An id.
+    /// An id of 16 bytes.
     Id([u8; 16]),
-    /// Bytes.
+    /// Bytes of any length.
     Bytes(Vec<u8>),
-    /// Text.
+    /// Text, of either kind.
     Text(String),
     /// A number, or a time in milliseconds.
     Number(u64),
-    /// A truth value.
+    /// A value that is `true` or `false`.
     Flag(bool),
 }
 
@@ -339,12 +339,12 @@ fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// A part of an export.
+/// A part of an export, as it is sent to the importer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// Rows of a table.
     Rows(Table, Vec<Row>),
-    /// The end. Without it an export is not complete.
+    /// The end of the export. Without it the export is not complete.
     End,
 }
 

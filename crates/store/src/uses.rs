@@ -5,54 +5,54 @@ use tollgate_core::{ClientId, SecretId, Timestamp};
 
 use crate::StoreError;
 
-/// How many sources of a secret are told apart.
+/// How many sources of a secret are recorded separately.
 pub const SOURCES_TOLD_APART: u32 = 20;
-/// What stands for all other sources.
+/// The text that stands for all other sources.
 pub const OTHER_SOURCES: &str = "*";
 
 /// A use of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUse {
-    /// Whose secret it is.
+    /// The client that the secret belongs to.
     pub client: ClientId,
-    /// Which.
+    /// The secret that was used.
     pub secret: SecretId,
     /// The address that it was used from, in ASCII.
     pub source: String,
-    /// When.
+    /// When it was used.
     pub at: Timestamp,
 }
 
 /// When a secret was last used, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretUses {
-    /// Which.
+    /// The secret's id.
     pub secret: SecretId,
     /// When it was last used.
     pub last_at: Timestamp,
-    /// Its sources with the time of the last use from each, by their text. Beyond the first 20 they are not told apart, and `*` stands
-    /// for them.
+    /// Its sources with the time of the last use from each, sorted by text. After the first 20, `*` stands
+    /// for all others.
     pub sources: Vec<(String, Timestamp)>,
 }
 
-/// The uses of secrets.
+/// The store's record of when secrets were used.
 #[async_trait]
 pub trait Uses: Send + Sync {
-    /// Notes uses. Those of secrets that are not there are left out, and an earlier one takes nothing back.
+    /// Notes uses. Uses of secrets that don't exist are ignored, and an earlier use never replaces a later one.
     async fn note_uses(&self, uses: &[SecretUse]) -> Result<(), StoreError>;
 
-    /// Returns the uses of a client's secrets. A secret that was not used, or not since uses are noted, is not among them.
+    /// Returns the uses of a client's secrets, without the secrets that have no noted use.
     async fn uses(&self, client: ClientId) -> Result<Vec<SecretUses>, StoreError>;
 
-    /// Returns when each secret of these clients was last used. One that was not, or not since uses are noted, is not among them.
+    /// Returns when each secret of these clients was last used, without the secrets that have no noted use.
     async fn last_uses(&self, clients: &[ClientId]) -> Result<Vec<(SecretId, Timestamp)>, StoreError>;
 
-    /// Forgets the sources that secrets were last used from before this time. When a secret was last used stays known. Returns the
+    /// Forgets the sources that secrets were last used from before this time. The time of a secret's last use is kept. Returns the
     /// number of rows.
     async fn forget_sources(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
-/// Gathers uses from rows, which come by secret and source: secret, source, and the time of the last use. An empty source stands
+/// Gathers uses from rows of secret, source and time of the last use, sorted by secret and source. An empty source stands
 /// for all of them.
 pub fn gather_uses<E>(
     rows: impl Iterator<Item = Result<(SecretId, String, Timestamp), E>>,

@@ -1,6 +1,6 @@
 //! Keeps the current access token in a file, for programs that read one.
 //!
-//! `tollgate agent --token-file` does it beside the proxy, or without one. A program of one's own does it with what it calls by
+//! `tollgate agent --token-file` does it beside the proxy, or without one. Another program does it with the client that it uses
 //! anyway:
 //!
 //! ```no_run
@@ -35,14 +35,14 @@ use tollgate_client::{Authorization, Cached, Generation};
 
 /// The pause before a file that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(5);
-/// The longest token that is known as one, in bytes.
+/// The longest content that is recognized as a token, in bytes.
 const LONGEST: u64 = 16 << 10;
 /// How often it is checked whether the token has expired and whether another agent has removed the file.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Keeps a file with the current access token and nothing else. It is replaced at each renewal, whole or not at all, and
-/// only its owner reads it. It is removed when its token expires and none has come, and when this is dropped; a file that
-/// another process has put in its place is left alone.
+/// Keeps a file with the current access token and nothing else. It is replaced at each renewal, completely or not at all, and
+/// only its owner can read it. It is removed when its token expires and there is no new one, and when this is dropped; a file that
+/// another process has put in its place is not touched.
 ///
 /// There is no newline at its end.
 #[derive(Debug)]
@@ -56,29 +56,29 @@ struct Place {
     path: PathBuf,
     folder: PathBuf,
     name: OsString,
-    /// Locked while the file is written or removed.
+    /// The state of the file, which is locked while the file is written or removed.
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// This process has written no file, or has removed it.
+    /// This process has not written the file, or has removed it.
     Empty,
-    /// The file. It stays open, so that no other file can have its inode.
+    /// The file that this process has written. It stays open, so that no other file can have its inode.
     Written(File),
-    /// The file is no longer kept.
+    /// The file is no longer kept up to date.
     Over,
 }
 
 impl TokenFile {
-    /// Keeps the tokens of `cached` at `path`. It fails where no file can be written there, and with
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where a file is that no agent has written, which would be lost. It must be
+    /// Keeps the tokens of `cached` in a file at `path`. Fails if no file can be written there, and with
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if the path has a file that no agent has written, which would be lost. It must be
     /// called in a tokio runtime.
     pub fn keep(path: &Path, cached: Cached) -> io::Result<Self> {
         let place = Arc::new(Place::new(path)?);
         place.check()?;
         place.clean()?;
-        // A folder that is not writable fails now, and not when there is a token.
+        // A folder that is not writable must fail now, and not when there is a token.
         let (_, partial) = place.create()?;
         fs::remove_file(partial)?;
         let task = tokio::spawn(follow(place.clone(), cached));
@@ -101,7 +101,7 @@ async fn follow(place: Arc<Place>, cached: Cached) {
         let (place_of, current) = (place.clone(), cached.authorization());
         let acting = tokio::task::spawn_blocking(move || match (newer, current) {
             (Some(newer), _) => place_of.write(&newer).map(|()| Some(newer.generation())),
-            // The token has expired; a reader is better off without a file.
+            // The token has expired; a missing file is better for readers.
             (None, None) => {
                 place_of.remove(State::Empty);
                 Ok(None)
@@ -151,7 +151,7 @@ impl Place {
         Ok(())
     }
 
-    /// Refuses a place where something is that no agent has put there. A link is only a way to a file, which stays.
+    /// Refuses a path with something that no agent has written. A link to a token file is accepted, and stays.
     fn check(&self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -174,7 +174,7 @@ impl Place {
         if let State::Written(file) = std::mem::replace(&mut *state, next)
             && is_at(&file, &self.path)
         {
-            // A file that can't be removed holds a token that expires.
+            // Best effort: if the file can't be removed, its token expires.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -191,7 +191,7 @@ impl Place {
         name.push(format!(".{:016x}.partial", rand::random::<u64>()));
         let partial = self.folder.join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial)?;
-        // Where files can't be locked, two agents that start at once may fail, and try again.
+        // If files can't be locked, two agents that start at once may fail, and try again.
         let _ = file.try_lock();
         file.set_permissions(Permissions::from_mode(0o600))?;
         Ok((file, partial))
@@ -207,7 +207,7 @@ impl Place {
             let is_file = entry.file_type()?.is_file();
             let in_use = is_file && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_err());
             if !in_use {
-                // It may be somebody else's, or removed already.
+                // The file may belong to another user, or be removed already.
                 let _ = fs::remove_file(entry.path());
             }
         }
@@ -218,7 +218,7 @@ impl Place {
         let rest =
             name.as_bytes().strip_prefix(b".").and_then(|rest| rest.strip_prefix(self.name.as_bytes()));
         let middle = rest.and_then(|rest| rest.strip_suffix(b".partial"));
-        // Version 0.1.0 had nothing in the middle.
+        // Names of version 0.1.0 had nothing in the middle.
         middle.is_some_and(|middle| match middle {
             [] => true,
             [b'.', digits @ ..] => digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit),
@@ -231,7 +231,7 @@ impl Place {
     }
 }
 
-/// Whether another agent keeps this file, or one that was killed may have left it behind: it holds a token then.
+/// Says whether another agent keeps this file, or a killed one may have left it behind: it then contains a token.
 fn is_token_file(path: &Path) -> io::Result<bool> {
     let file = File::open(path)?;
     if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
@@ -246,12 +246,12 @@ fn is_token_file(path: &Path) -> io::Result<bool> {
     let is_text = |part: &[u8]| {
         !part.is_empty() && part.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
     };
-    // It begins with its header, a JSON object (RFC 7515 §3.1).
+    // A token begins with its header, a JSON object (RFC 7515 §3.1).
     let is_token = parts.len() == 3 && content.starts_with(b"eyJ") && parts.into_iter().all(is_text);
     Ok(content.is_empty() || is_token)
 }
 
-/// Whether the path leads to this file.
+/// Says whether the path leads to this file.
 fn is_at(file: &File, path: &Path) -> bool {
     let own = file.metadata();
     let found = fs::symlink_metadata(path);

@@ -1,4 +1,4 @@
-//! Which of what there is something wanted is: by its id, or else by its name.
+//! Finds the existing object that a wanted one stands for: by its id, or else by its name.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,19 +7,19 @@ use tollgate_store::{Client, Merchant};
 
 use super::wanted::{Found, Place, Wanted, WantedClient, WantedMerchant};
 
-/// What something wanted is.
+/// The object that a wanted one stands for.
 pub(super) enum Match<'a, T, Id> {
-    /// Something new, which gets this id.
+    /// A new object, which gets this id.
     New(Id),
-    /// Something that there is.
+    /// An object that exists.
     Found(&'a T),
 }
 
-/// A name of something wanted, and where it counts.
+/// The name of a wanted merchant.
 type MerchantName<'a> = &'a str;
 type ClientName<'a> = (Option<MerchantId>, &'a str);
 
-/// What there is, by id and by name, and what of it is wanted.
+/// The existing objects, by id and by name, and which of them are wanted.
 pub(super) struct Matching<'a> {
     merchants: HashMap<MerchantId, &'a Merchant>,
     named_merchants: HashMap<MerchantName<'a>, Vec<&'a Merchant>>,
@@ -61,7 +61,7 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// Says which merchant is wanted, or why nobody can say.
+    /// Returns the merchant that a wanted one stands for, or why it can't be determined.
     pub(super) fn merchant(
         &mut self,
         place: Place,
@@ -85,7 +85,7 @@ impl<'a> Matching<'a> {
         }
     }
 
-    /// Says which client is wanted, or why nobody can say.
+    /// Returns the client that a wanted one stands for, or why it can't be determined.
     pub(super) fn client(
         &mut self,
         place: Place,
@@ -132,7 +132,7 @@ fn several_found<T: ToString>(what: &str, ids: impl Iterator<Item = T>) -> Strin
     format!("there are several {what} of this name, {}: give the id", ids.join(", "))
 }
 
-/// Refuses what can't be changed of a client.
+/// Refuses changes that can't be made to a client.
 fn check_same(found: &Client, merchant: Option<MerchantId>, wanted: &WantedClient) -> Result<(), String> {
     if found.merchant_id != merchant {
         let of =
@@ -148,7 +148,7 @@ fn check_same(found: &Client, merchant: Option<MerchantId>, wanted: &WantedClien
     }
 }
 
-/// Returns what comes more than once.
+/// Returns the items that appear more than once.
 fn repeated<T: Eq + std::hash::Hash + Copy>(items: impl Iterator<Item = T>) -> HashSet<T> {
     let (mut seen, mut repeated) = (HashSet::new(), HashSet::new());
     for item in items {

@@ -55,7 +55,7 @@ fn of(merchants: Vec<WantedMerchant>) -> Wanted {
     Wanted { merchants, operators: Vec::new() }
 }
 
-/// What is planned, a word and a name for each step.
+/// Returns the plan's steps, as a word and a name each.
 fn planned(wanted: &Wanted, found: &Found, others: Others) -> Vec<String> {
     let plan = plan(wanted, found, others, |_| Ok(())).unwrap();
     let steps = plan.steps.iter().map(|step| match step {
@@ -210,7 +210,7 @@ fn what_was_deleted_not_long_ago_is_made_again_under_another_id_only() {
     let deleted = [
         Revoked::Merchant(MerchantId::from_bytes([1; 16]), Generation::END),
         Revoked::Client(ClientId::from_bytes([2; 16]), Generation::END),
-        // One that is here, and whose tokens were revoked.
+        // A merchant that exists, and whose tokens were revoked.
         Revoked::Merchant(MerchantId::from_bytes([3; 16]), Generation::FIRST.next()),
     ];
     let found = Found {

@@ -1,4 +1,4 @@
-//! What is wanted, and what there is.
+//! The wanted merchants and clients, and the existing ones.
 
 use std::fmt;
 
@@ -20,56 +20,56 @@ pub struct Wanted {
 /// A merchant that somebody wants.
 #[derive(Debug, Clone)]
 pub struct WantedMerchant {
-    /// Its id; without one it is known by its name.
+    /// Its id; without one it is found by its name.
     pub id: Option<MerchantId>,
-    /// Its name.
+    /// Its name, for people.
     pub name: Name,
     /// Whether it is accepted; `None` leaves that as it is.
     pub status: Option<Status>,
-    /// Its clients.
+    /// The clients that it should have.
     pub clients: Vec<WantedClient>,
 }
 
 /// A client that somebody wants.
 #[derive(Debug, Clone)]
 pub struct WantedClient {
-    /// Its id; without one it is known by its merchant and its name.
+    /// Its id; without one it is found by its merchant and its name.
     pub id: Option<ClientId>,
-    /// Its name.
+    /// Its name, for people.
     pub name: Name,
-    /// Its environment; `None` is the default one of a new client, and any of one that there is.
+    /// Its environment; `None` for the default environment of a new client, and for any environment of an existing one.
     pub environment: Option<Environment>,
-    /// The most its tokens may allow.
+    /// The widest scope that its tokens may have.
     pub scope: Scope,
-    /// The networks that it may call from; empty means any.
+    /// The networks that it may call from; empty means any network.
     pub addresses: Vec<IpNet>,
-    /// The APIs that its tokens may be for; empty means the default one alone.
+    /// The APIs that its tokens may be for; empty means only the default one.
     pub audiences: Vec<Audience>,
-    /// What is different about its tokens, and what else is known of it.
+    /// Its own token lifetimes, its quota and its labels.
     pub terms: Terms,
     /// Whether it is accepted; `None` leaves that as it is.
     pub status: Option<Status>,
 }
 
-/// The merchants and clients that there are.
+/// The merchants and clients that exist.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// The merchants.
+    /// All merchants of the store.
     pub merchants: Vec<Merchant>,
-    /// All clients. Their secrets don't matter.
+    /// All clients of the store. Their secrets don't matter.
     pub clients: Vec<Client>,
-    /// The ids of those that there were not long ago.
+    /// The ids of merchants and clients that were deleted recently.
     pub deleted: Deleted,
 }
 
-/// Something that is wanted.
+/// Where a wanted object stands, by its indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// A merchant.
+    /// A merchant, by its index.
     Merchant(usize),
-    /// A client of a merchant.
+    /// A client, by its merchant's index and its own.
     Client(usize, usize),
-    /// An operator's client.
+    /// An operator's client, by its index.
     Operator(usize),
 }
 

@@ -11,18 +11,18 @@ use tollgate_store::Record;
 /// A record in an export, with the link before it, so that each line can be verified by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The link of the record before.
+    /// The link of the record before this one.
     pub before: Link,
-    /// The record.
+    /// The record itself.
     pub record: Record,
 }
 
-/// A line that is no record.
+/// The error for a line that is not a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is not a record as `tollgate audit export` writes it")]
 pub struct LineError;
 
-/// Returns a record as JSON, without what it is verified by.
+/// Returns a record as JSON, without the link by which it is verified.
 pub fn shown(record: &Record) -> Value {
     json!({
         "seq": record.link.seq,
@@ -41,7 +41,7 @@ pub fn shown(record: &Record) -> Value {
     })
 }
 
-/// Reads what was recorded, a JSON object. What is none, or would be written otherwise, stays the text that it is.
+/// Reads a recorded state, a JSON object. Any other text, and JSON that would be written differently, is returned as a string.
 fn state(text: &str) -> Value {
     let value = serde_json::from_str::<Value>(text).ok().filter(Value::is_object);
     let written = value.as_ref().map(Value::to_string);
@@ -57,14 +57,15 @@ impl Line {
         line
     }
 
-    /// Reads a line as it stands in a file. It must be what [`to_json`](Self::to_json) writes and no other text of the same record: a
-    /// member that is there twice, one that is left out or added, or a time in more digits says to others what was not recorded.
+    /// Reads a line as it stands in a file. It must be exactly what [`to_json`](Self::to_json) writes: another text of the same
+    /// record, with a member repeated, left out or added, or a time in more digits, could tell other readers something that was not
+    /// recorded.
     pub fn parse(text: &str) -> Result<Self, LineError> {
         let line = Self::from_json(&serde_json::from_str(text).map_err(|_| LineError)?)?;
         if in_ascii(&line.to_json().to_string()) == in_ascii(text) { Ok(line) } else { Err(LineError) }
     }
 
-    /// Reads a line.
+    /// Reads a line from its JSON.
     pub fn from_json(line: &Value) -> Result<Self, LineError> {
         let seq = line["seq"].as_u64().filter(|seq| *seq > 0).ok_or(LineError)?;
         let link = |name: &str, seq| {
@@ -90,7 +91,7 @@ impl Line {
     }
 }
 
-/// Returns JSON with escapes for what is not ASCII: an export has some for characters that act on a terminal.
+/// Returns JSON with escapes for characters outside ASCII: an export has some for characters that act on a terminal.
 fn in_ascii(json: &str) -> String {
     let mut written = String::with_capacity(json.len());
     for unit in json.encode_utf16() {

@@ -1,4 +1,4 @@
-//! Deletion of records that have been kept for long enough.
+//! Deletion of records that have been kept long enough.
 
 use std::time::Duration;
 
@@ -11,22 +11,21 @@ use super::verify::{Anchor, PURGE};
 use crate::acting::{Attempt, Order};
 use crate::{Actor, AdminError, Administration};
 
-/// The act of exporting the trail to its end, which lets what was exported be purged.
+/// The act of exporting the trail to its end, which allows the exported records to be purged.
 pub(super) const EXPORTED: &str = "trail.exported";
-/// How much longer than they must be kept records stay, so that there are not as many records of purges as were purged.
+/// How much longer than necessary records are kept, so that a purge deletes more records than the one it adds.
 const AT_ONCE_A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most records that are deleted at once.
 const MOST: u32 = 10_000;
 
-/// Deletes the oldest records, as far as all of them were kept for as long as the configuration says at `passed`, a time that has
-/// passed for certain. If it says so, only what was exported is deleted, and
-/// if the trail is streamed, only what was streamed. The trail goes on behind the last of them, and a record says
-/// so. Returns the number of records.
+/// Deletes the oldest records, as far as all of them have been kept for as long as the configuration says at `passed`, a time that
+/// has certainly passed. If the configuration asks for it, only exported records are deleted, and if the trail is streamed, only
+/// streamed ones. The trail goes on after the last of them, and a record says so. Returns the number of deleted records.
 ///
-/// A record that a clock dated into the future keeps those after it until then.
+/// A record that a wrong clock dated into the future keeps the records after it until that time.
 pub async fn purge(admin: &Administration<'_>, passed: Timestamp, actor: &Actor) -> Result<u64, AdminError> {
     let audit = &admin.config.audit;
-    // The store's clock dated them, so it must agree.
+    // The store's clock dated the records, so it must agree.
     let until = passed.min(admin.store.now().await?).before(audit.keep);
     let oldest = admin.store.records(&RecordFilter::default(), RecordOrder::OldestFirst, None, 1).await?;
     if oldest.first().is_none_or(|oldest| oldest.at.after(AT_ONCE_A_DAY) > until) {

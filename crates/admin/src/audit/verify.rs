@@ -1,8 +1,8 @@
-//! Whether the trail is whole.
+//! Verifies the audit trail.
 //!
-//! Each record is chained to the one before it by a key that the database does not have. So whoever can write to the database and has
-//! no key can change, remove, insert or exchange no record without a break at the first of them. What was cut off at the end leaves no
-//! break: it takes an [`Anchor`] from before, or the note of the newest record that the store keeps, to know of it.
+//! Each record is chained to the one before it by a key that the database does not have. So somebody who can write to the database
+//! but has no key can't change, remove, insert or exchange records without a break at the first of them. Cutting off the end leaves
+//! no break: it is noticed by an [`Anchor`] from before, or by the note of the newest record that the store keeps.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,16 +17,16 @@ use crate::{AdminError, Administration};
 
 /// The act of deleting the oldest records: the only one that moves the beginning of the trail.
 pub(super) const PURGE: &str = "trail.purge";
-/// How many records are read at once.
+/// How many records are read at a time.
 const PAGE: u32 = 500;
-/// How often the trail is read again that was purged meanwhile.
+/// How often the trail is read again if it was purged meanwhile.
 const ATTEMPTS: u32 = 3;
 
-/// A place in the trail that somebody keeps elsewhere. The text form is `SEQ-LINK`, the link in hexadecimal digits.
+/// A position in the trail that somebody keeps elsewhere. The text form is `SEQ-LINK`, the link in hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Anchor(pub Link);
 
-/// A text that is no anchor.
+/// The error for a text that is not an anchor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an anchor is a number, `-` and 64 hexadecimal digits, as `tollgate audit export` prints it")]
 pub struct AnchorError;
@@ -47,36 +47,36 @@ impl FromStr for Anchor {
     }
 }
 
-/// What is wrong with a trail, and the number of the first record that is not as it was written.
+/// The flaw of a trail, with the number of the first record that is not as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// Its content is another; its link is its own.
+    /// The record's content was changed; its link was not.
     #[error("record {0} was changed")]
     Changed(u64),
-    /// It was not written in this place.
+    /// The record was not written in this position.
     #[error(
         "record {0} is not the one that was written there: it was inserted, put in another's place, or changed"
     )]
     Foreign(u64),
-    /// It is not there, and later ones are.
+    /// The record is missing, but later ones exist.
     #[error("record {0} was removed")]
     Removed(u64),
-    /// It is not there, and nor is any later one.
+    /// The record is missing, and so are all later ones.
     #[error("record {0} and all after it were cut off")]
     CutOff(u64),
-    /// The trail goes on otherwise than the anchor says: what is there up to this number was written later.
+    /// The trail goes on differently from what the anchor says: the records up to this number were written later.
     #[error(
         "the trail was cut off before record {0} and went on anew: record {0} is not the one that the anchor is of, as after \
          a backup was restored"
     )]
     Replaced(u64),
-    /// There is no record at all.
+    /// The trail has no record at all.
     #[error("the trail is empty: all records were removed, unless the store was just brought up to date")]
     Empty,
 }
 
 impl Flaw {
-    /// The number of the first record that it concerns.
+    /// Returns the number of the first record that is not as it was written.
     pub const fn seq(&self) -> u64 {
         match self {
             Self::Changed(seq)
@@ -89,44 +89,44 @@ impl Flaw {
     }
 }
 
-/// A trail that is whole.
+/// The result of verifying a trail without flaws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// The number of its records.
+    /// The number of records.
     pub records: u64,
-    /// When the oldest of them was written.
+    /// When the oldest record was written.
     pub since: Timestamp,
-    /// When the newest was.
+    /// When the newest record was written.
     pub until: Timestamp,
     /// The number of the newest record that was purged; 0 if none was.
     pub purged: u64,
-    /// Its end, to be kept elsewhere.
+    /// The end of the trail, to be kept elsewhere.
     pub anchor: Anchor,
 }
 
-/// Records of which each must be chained to the one before.
+/// A check that each record is chained to the one before.
 pub struct Chain<'a> {
     key: &'a TrailKey,
     last: Link,
-    /// A record that does not hold, unless the next shows that its link is its own.
+    /// A record that does not match its link, unless the next record shows that the link is its own.
     suspect: Option<Link>,
 }
 
 impl<'a> Chain<'a> {
-    /// Begins behind a link.
+    /// Begins after the record with this link.
     pub const fn behind(last: Link, key: &'a TrailKey) -> Self {
         Self { key, last, suspect: None }
     }
 
-    /// The link that the next record must be chained to.
+    /// Returns the link that the next record must be chained to.
     pub const fn last(&self) -> Link {
         self.last
     }
 
-    /// Takes the next record. A flaw is found with the record after it, or at the [end](Chain::end).
+    /// Checks the next record. A flaw is found with the record after it, or at the [end](Chain::end).
     pub fn next(&mut self, record: &Record) -> Result<(), Flaw> {
         if let Some(suspect) = self.suspect {
-            // Its link was made with the key if the next was chained to it.
+            // Its link was made with the key if the next record is chained to it.
             let is_own = record.link.seq == suspect.seq + 1 && record.is_chained_to(suspect, self.key);
             return Err(if is_own { Flaw::Changed(suspect.seq) } else { Flaw::Foreign(suspect.seq) });
         }
@@ -144,10 +144,10 @@ impl<'a> Chain<'a> {
         Ok(())
     }
 
-    /// Ends behind the last record; `newest` is what the store says is its link.
+    /// Ends after the last record, whose link the store has noted as `newest`.
     pub fn end(self, newest: Link) -> Result<Link, Flaw> {
         match self.suspect {
-            // The store notes the link of the newest record beside it.
+            // The store notes the link of the newest record separately.
             Some(suspect) if suspect.is_same(&newest) => Err(Flaw::Changed(suspect.seq)),
             Some(suspect) => Err(Flaw::Foreign(suspect.seq)),
             None if self.last.seq < newest.seq => Err(Flaw::CutOff(self.last.seq + 1)),
@@ -157,7 +157,7 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Verifies the whole trail, and that it still holds what it held when somebody noted the anchor.
+/// Verifies the whole trail, and that it still has the records up to the anchor that somebody noted.
 pub async fn verify(
     admin: &Administration<'_>,
     anchor: Option<Anchor>,
@@ -165,7 +165,7 @@ pub async fn verify(
     verify_by(admin.store, admin.unlocked.trail().key(), anchor).await
 }
 
-/// Does so by the key that the records are chained by.
+/// Verifies the whole trail with the key that the records are chained by.
 pub(crate) async fn verify_by(
     store: &dyn Store,
     key: &TrailKey,
@@ -177,16 +177,16 @@ pub(crate) async fn verify_by(
         let (found, beyond) = once(store, key, ends, anchor).await?;
         let ends_now = store.trail().await?;
         match (found, beyond) {
-            // Nobody has written since, so it has no place there.
+            // Nothing was written meanwhile, so the record doesn't belong there.
             (Ok(_), Some(seq)) if ends_now.newest == ends.newest => return Ok(Err(Flaw::Foreign(seq))),
-            // What a server purged meanwhile is missing, and no flaw.
+            // Records that a server purged meanwhile are missing, which is not a flaw.
             (Err(_), _) if ends_now.purged != ends.purged && attempt < ATTEMPTS => attempt += 1,
             (found, _) => return Ok(found),
         }
     }
 }
 
-/// Verifies it once. Returns also the first record behind the end, which was perhaps written since.
+/// Reads and verifies the trail once. Returns also the first record after the end, which may have been written meanwhile.
 async fn once(
     store: &dyn Store,
     key: &TrailKey,
@@ -197,7 +197,7 @@ async fn once(
     let mut after = None;
     loop {
         let page = match page(store, after, PAGE).await {
-            // One of them holds what was never written: the others are still read.
+            // One record of the page has content that was never written: the others are still read.
             Err(AdminError::Store(StoreError::Corrupt(_))) => page(store, after, 1).await,
             page => page,
         };
@@ -221,7 +221,7 @@ async fn page(store: &dyn Store, after: Option<u64>, limit: u32) -> Result<Vec<R
     Ok(store.records(&RecordFilter::default(), RecordOrder::OldestFirst, after, limit).await?)
 }
 
-/// The way through a trail.
+/// The state of a walk through the trail.
 struct Walk<'a> {
     ends: TrailEnds,
     anchor: Option<Anchor>,
@@ -229,11 +229,11 @@ struct Walk<'a> {
     count: u64,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-    /// Where the newest purge says that the trail begins.
+    /// The link at which the trail begins, according to the newest purge.
     begins: Option<Link>,
-    /// Whether the record of the anchor was another.
+    /// Whether the record at the anchor's number has another link.
     replaced: bool,
-    /// The first record behind the end.
+    /// The number of the first record after the end.
     beyond: Option<u64>,
 }
 
@@ -245,7 +245,7 @@ impl<'a> Walk<'a> {
     }
 
     fn take(&mut self, record: &Record) -> Result<(), Flaw> {
-        // What was written since the verification began is not looked at.
+        // Records that were written after the verification began are ignored.
         if record.link.seq > self.ends.newest.seq {
             self.beyond = self.beyond.or(Some(record.link.seq));
             return Ok(());
@@ -262,7 +262,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The flaw of the next record, which can't be read.
+    /// Returns the flaw of the next record, which can't be read.
     fn unreadable(&self) -> Flaw {
         Flaw::Foreign(self.chain.suspect.map_or(self.chain.last.seq + 1, |suspect| suspect.seq))
     }
@@ -288,12 +288,12 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Says whether a record is of a purge, which moves the beginning of the trail.
+/// Says whether a record is about a purge, which moves the beginning of the trail.
 pub fn is_purge(record: &Record) -> bool {
     record.act == PURGE && record.outcome == "done"
 }
 
-/// Where the trail begins by the record of a purge; `None` if it does not say so as a purge does.
+/// Returns the link at which the trail begins after a purge; `None` if the record does not say so as a purge does.
 pub fn purged_through(purge: &Record) -> Option<Link> {
     let after: Value = serde_json::from_str(purge.after.as_deref()?).ok()?;
     after["through"].as_str()?.parse::<Anchor>().ok().map(|Anchor(link)| link)

@@ -6,7 +6,7 @@ use crate::apply::tests::{client as there, merchant};
 
 const UUID: &str = "0191e0a1-5c3b-7def-8123-456789abcdef";
 
-/// A client that is here.
+/// Makes an existing client.
 fn client(id: ClientId, labels: &[(&str, &str)]) -> Client {
     let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let terms = Terms { labels: Labels::new(labels).unwrap(), ..Terms::default() };
@@ -124,7 +124,7 @@ fn a_scope_is_taken_dropped_or_translated_and_nothing_is_guessed() {
     assert_eq!(scope("ledger"), "ledger");
     assert_eq!(scope(""), "it has no scope: give all of them one by --scope");
     assert!(scope("legacy openid").starts_with("nothing is left of its scope (legacy openid)"));
-    // What has rights here by its name has them only if somebody says so.
+    // A word that gives rights here is kept only if somebody says so.
     let olds =
         vec![old("a", "admin:write wire tollgate:verify", Some("Shop")), old("b", "wire", Some("Shop"))];
     let obstacles = planned(olds, &known, &shops()).unwrap_err();

@@ -54,7 +54,7 @@ pub(crate) struct CallArgs {
     pub(crate) caller: CallerArgs,
 }
 
-/// What is sent.
+/// The body of a request, from the command line.
 #[derive(Debug, Clone)]
 pub(crate) enum Body {
     Text(String),
@@ -128,7 +128,7 @@ pub(crate) struct TelemetryArgs {
     pub(crate) otlp_attribute: Vec<ResourceAttribute>,
 }
 
-/// Parses a method. It is sent in capitals.
+/// Parses a method, and writes it in capitals.
 fn method(text: &str) -> Result<Method, &'static str> {
     text.to_ascii_uppercase().parse().map_err(|_| "a method is a word, such as GET")
 }

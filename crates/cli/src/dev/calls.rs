@@ -1,4 +1,4 @@
-//! What `dev` prints when it is up: where it is, and three calls to paste.
+//! The output of `dev` when it is ready: its addresses, and three calls to copy.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -17,19 +17,19 @@ const PAYMENT: &str = concat!(
     r#""billing_address":{"address_line1":"12 St James Square","city":"London","postal_code":"SW1Y 4JH","country":"GB"}}"#
 );
 
-/// Where everything is, for calls.
+/// The folder and the addresses for the calls.
 pub(super) struct Calls<'a> {
-    /// The folder.
+    /// The folder of `dev`.
     pub(super) data: &'a Path,
-    /// Where callers reach the API.
+    /// The URL at which callers reach the API.
     pub(super) base_url: &'a str,
-    /// Where it listens.
+    /// The address on which the server listens.
     pub(super) address: SocketAddr,
 }
 
 impl Calls<'_> {
-    /// Prints them. They contain neither secret nor token, but read them from files in the private folder. Pasted whole, they work in
-    /// bash, zsh and fish, which have neither comments nor subshells in common.
+    /// Prints the calls. They contain neither secret nor token, but read them from files in the private folder. Copied completely,
+    /// they work in bash, zsh and fish, which have neither comments nor subshells in common.
     pub(super) fn print(&self, format: Format) -> Result<(), Failure> {
         match format {
             Format::Text => output::written(self.print_text(&self.list()?)).map(drop),
@@ -71,7 +71,7 @@ impl Calls<'_> {
         out.flush()
     }
 
-    /// What each is for, and the call.
+    /// Returns the purpose of each call, and the call.
     fn list(&self) -> Result<[(&'static str, String); 3], Failure> {
         let credentials = quoted(&Credentials::path(self.data));
         let tokens = self.data.join("tokens.json");

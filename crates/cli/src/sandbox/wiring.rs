@@ -1,6 +1,6 @@
-//! What the sandbox and the portal need of the server that they are mounted in.
+//! Connects the sandbox and the portal with the server that they are mounted in.
 //!
-//! The tests of the server are wired by this file too.
+//! The tests of the server use this file, too.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use tollgate_sandbox::{Host, Settings};
 use tollgate_server::openapi::{Surface, document};
 use tollgate_server::{Loopback, Mounted};
 
-/// The routes of the sandbox and of the portal, and the page for paths that lead nowhere, if the configuration has the sandbox
-/// on; nothing otherwise. `health` says whether health is answered next to the API.
+/// Returns the routes of the sandbox and of the portal, and the page for unknown paths, if the configuration has the sandbox
+/// on; otherwise nothing. `health` says whether health is answered next to the API.
 pub(crate) fn mounted(
     installation: &Arc<Installation>,
     loopback: Loopback,
@@ -53,7 +53,7 @@ fn host(installation: &Arc<Installation>, loopback: Loopback) -> Host {
     }
 }
 
-/// Says of a token what `tollgate inspect` would.
+/// Inspects tokens as `tollgate inspect` does.
 struct Inspector(Arc<Installation>);
 
 impl Inspect for Inspector {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::telemetry::Observer;
 use crate::{Change, Clock};
 
-/// When a cache renews, and how long callers wait for it.
+/// Settings of a cache: when it renews, and how long callers wait for it.
 #[derive(Clone)]
 pub struct Settings {
     pub(crate) lead: Duration,
@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// Survives an outage of the authority of 55 seconds, with about 105 token calls a day.
+    /// Returns settings that survive an outage of the authority of 55 seconds, with about 105 token calls a day.
     fn default() -> Self {
         Self {
             lead: Duration::from_secs(60),
@@ -32,48 +32,48 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Survives an outage of the authority of 295 seconds, with about 150 token calls a day.
+    /// Returns settings that survive an outage of the authority of 295 seconds, with about 150 token calls a day.
     pub fn resilient() -> Self {
         Self::default().lead(Duration::from_secs(300))
     }
 
-    /// Renews this long before the token expires, or at half its lifetime if that is later.
+    /// Sets how long before its expiry a token is renewed; it is renewed at half its lifetime if that is later.
     #[must_use]
     pub fn lead(mut self, lead: Duration) -> Self {
         self.lead = lead;
         self
     }
 
-    /// Renews up to this much earlier, at random once per token, so that clients that started together drift apart. It is
-    /// limited to a twentieth of the token's lifetime.
+    /// Sets by how much earlier a token is renewed at most, at random once per token, so that clients that started together drift
+    /// apart. It is limited to a twentieth of the token's lifetime.
     #[must_use]
     pub fn jitter(mut self, jitter: Duration) -> Self {
         self.jitter = jitter;
         self
     }
 
-    /// Lets a caller wait this long when there is no token.
+    /// Sets how long a caller waits when there is no token.
     #[must_use]
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
-    /// Calls this on every change of state. It is called on the task that renews, so it must be quick.
+    /// Sets a function to call on every change of state. It is called on the task that renews, so it must be quick.
     #[must_use]
     pub fn on_change(mut self, observer: impl Fn(&Change) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Reads the time from this clock, for tests. It must advance as tokio's does.
+    /// Sets the clock, for tests. It must advance as tokio's does.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Draws the jitter from this seed, for tests.
+    /// Sets the seed of the jitter, for tests.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);

@@ -1,4 +1,4 @@
-//! What is known of the token, for the task that renews it and for those who use it.
+//! The state of the token, for the task that renews it and for those who use it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use crate::schedule::Schedule;
 use crate::telemetry::State;
 use crate::{Authorization, Clock, Generation, Reading, TokenSource};
 
-/// What the task shares with those who use the token.
+/// The state that the task shares with those who use the token.
 pub(crate) struct Shared {
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) settings: Settings,
@@ -25,11 +25,11 @@ pub(crate) struct Shared {
     pub(crate) wake: Notify,
 }
 
-/// The current token.
+/// The current token with its generation.
 pub(crate) struct Held {
     pub(crate) authorization: Authorization,
     pub(crate) usable_until: Reading,
-    /// Whether the API has accepted it.
+    /// Whether the API has accepted the token.
     pub(crate) accepted: AtomicBool,
 }
 

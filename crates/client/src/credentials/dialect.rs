@@ -9,7 +9,7 @@ use crate::origin::secure;
 use crate::source::known_code;
 use crate::{ConfigurationError, HttpHosts};
 
-/// The dialect of an authority.
+/// The dialect of an authority: that of the Payment API, or the standard one.
 #[derive(Debug, Clone)]
 pub struct Dialect(pub(super) Kind);
 
@@ -22,19 +22,19 @@ pub(super) enum Kind {
 /// How a client authenticates at an endpoint of RFC 6749 (§2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientAuthentication {
-    /// HTTP Basic. Every authority must support it.
+    /// HTTP Basic, which every authority must support.
     Basic,
-    /// In the body of the request.
+    /// The client's id and secret in the body of the request.
     Post,
 }
 
 impl Dialect {
-    /// The Payment API: JSON, at `/api/v1/oauth2/token` and `…/refresh` below this URL.
+    /// Returns the dialect of the Payment API: JSON, at `/api/v1/oauth2/token` and `…/refresh` below this URL.
     pub fn payment_api(base_url: &str) -> Result<Self, ConfigurationError> {
         Self::payment_api_allowing(base_url, &HttpHosts::default())
     }
 
-    /// The same, and over http to these hosts, too.
+    /// Returns the dialect of the Payment API, which may use http to these hosts, too.
     pub fn payment_api_allowing(base_url: &str, hosts: &HttpHosts) -> Result<Self, ConfigurationError> {
         let base = base_url.trim_end_matches('/');
         if base.contains('?') {
@@ -46,7 +46,7 @@ impl Dialect {
         }))
     }
 
-    /// A token endpoint as RFC 6749 defines it. Its URL may have a query (§3.2).
+    /// Returns the dialect of a token endpoint as RFC 6749 defines it. Its URL may have a query (§3.2).
     pub fn standard(
         token_url: &str,
         authentication: ClientAuthentication,
@@ -54,7 +54,7 @@ impl Dialect {
         Self::standard_allowing(token_url, authentication, &HttpHosts::default())
     }
 
-    /// The same, and over http to these hosts, too.
+    /// Returns the dialect of a token endpoint, which may use http to these hosts, too.
     pub fn standard_allowing(
         token_url: &str,
         authentication: ClientAuthentication,
@@ -101,7 +101,7 @@ struct StandardError<'a> {
     error: Cow<'a, str>,
 }
 
-/// A number of seconds. Some authorities write it as a text, some with a fraction.
+/// A number of seconds. Some authorities write it as text, some with a fraction.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Seconds<'a> {
@@ -121,7 +121,7 @@ impl Seconds<'_> {
 }
 
 impl Kind {
-    /// The URL of the token endpoint.
+    /// Returns the URL of the token endpoint.
     pub(super) fn token_url(&self) -> &Url {
         match self {
             Self::PaymentApi { token, .. } | Self::Standard { token, .. } => token,

@@ -1,4 +1,4 @@
-//! One call to the authority: the request, its bounds, and what its answer means.
+//! One call to the authority: the request, its limits, and the meaning of the answer.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use crate::{Clock, Fault, ObtainError, Reading, Rejection, Secret, Token, teleme
 
 /// The capacity for a request, which hardly any exceeds, in bytes.
 const USUAL_BODY: usize = 4 * 1024;
-/// The assumed lifetime of a token where the authority gives none, which RFC 6749 §5.1 permits.
+/// The assumed lifetime of a token if the authority gives none, which RFC 6749 §5.1 permits.
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Calls one authority.
@@ -32,7 +32,7 @@ pub(super) struct Exchange {
     transport: Arc<dyn Transport>,
 }
 
-/// What a token is requested with. A client is its id and its secret.
+/// The credentials with which a token is requested. A client has its id and its secret.
 pub(super) enum Grant<'a> {
     Client((&'a str, &'a str)),
     Refresh { token: &'a str, client: Option<(&'a str, &'a str)> },
@@ -46,9 +46,9 @@ pub(super) struct Granted {
 
 /// Why nothing was granted.
 pub(super) enum Failure {
-    /// The client or its refresh token is refused.
+    /// The authority refuses the client or its refresh token.
     Refused(Rejection),
-    /// Anything else.
+    /// The call failed for any other reason.
     Other(ObtainError),
 }
 
@@ -74,7 +74,7 @@ impl Exchange {
         Self { dialect, scope, audience, transport }
     }
 
-    /// Whether a refresh needs the client's credentials, too.
+    /// Says whether a refresh needs the client's credentials, too.
     pub(super) fn refreshes_as_client(&self) -> bool {
         matches!(self.dialect, Kind::Standard { .. })
     }
@@ -133,7 +133,7 @@ impl Exchange {
         }
     }
 
-    /// The request of RFC 6749 §4.4.2 or §6.
+    /// Returns the request of RFC 6749 §4.4.2 or §6.
     fn form(
         &self,
         grant: &Grant<'_>,
@@ -171,8 +171,8 @@ impl Grant<'_> {
         }
     }
 
-    /// Classifies an error response. Any client error ends a refresh token, because the secret may work. The client itself
-    /// is refused only by an error that is about it; any other may pass.
+    /// Classifies an error response. Any client error ends the use of a refresh token, because the secret may work. The client itself
+    /// is refused only by an error that is about it; other errors may be temporary.
     fn failure(&self, refusal: Rejection, retry_after: Option<Duration>) -> Failure {
         let refused = match (self, refusal.status) {
             (_, 408 | 429) => false,
@@ -211,7 +211,7 @@ fn written(body: &impl Serialize) -> Vec<u8> {
 }
 
 fn post(url: &Url, content_type: &'static str, body: Vec<u8>) -> Request<Bytes> {
-    // The body has the secret, so it is wiped after it was sent.
+    // The body contains the secret, so it is wiped after it was sent.
     let mut request = Request::new(Bytes::from_owner(Zeroizing::new(body)));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = url.as_str().parse().expect("the URLs of a dialect are URIs");
@@ -221,7 +221,7 @@ fn post(url: &Url, content_type: &'static str, body: Vec<u8>) -> Request<Bytes> 
     request
 }
 
-/// Id and secret are form-encoded before they are put together (RFC 6749 §2.3.1).
+/// Returns the header of Basic authentication. Id and secret are form-encoded before they are put together (RFC 6749 §2.3.1).
 fn basic(id: &str, secret: &str) -> HeaderValue {
     let mut pair = Zeroizing::new(String::with_capacity(USUAL_BODY));
     pair.extend(byte_serialize(id.as_bytes()));
@@ -254,7 +254,7 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
     is_request_id(id.as_bytes()).then(|| id.to_owned())
 }
 
-/// `Retry-After` in both of its forms (RFC 9110 §10.2.3). A date is compared with the answer's own, so that a wrong clock
+/// Reads `Retry-After` in both of its forms (RFC 9110 §10.2.3). A date is compared with the answer's own, so that a wrong clock
 /// on either side makes no difference.
 fn retry_after(headers: &HeaderMap, now: Reading) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();

@@ -23,11 +23,11 @@ const LONGEST_TOKEN_RESPONSE: usize = 64 * 1024;
 pub trait Transport: Send + Sync + 'static {
     /// Sends a request once, to its URI and nowhere else, and returns the whole answer.
     ///
-    /// Both hold secrets, which must not get into logs or errors. The transport limits how long this takes.
+    /// Both contain secrets, which must not get into logs or errors. The transport limits how long this takes.
     fn send(&self, request: Request<Bytes>) -> Sending<'_>;
 }
 
-/// What [`Transport::send`] returns.
+/// The future of [`Transport::send`].
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Fault>> + Send + 'a>>;
 
 impl<T: Transport + ?Sized> Transport for Arc<T> {
@@ -43,8 +43,8 @@ pub struct HttpTransport {
 }
 
 impl HttpTransport {
-    /// Prepares calls to this URL or others of its scheme. Each may take as long as `timeout`, and its answer may have as many
-    /// bytes as `longest_answer`.
+    /// Prepares calls to this URL or others of its scheme. Each may take as long as `timeout`, and its answer may have at most
+    /// `longest_answer` bytes.
     pub fn new(url: &str, timeout: Duration, longest_answer: usize) -> Result<Self, ConfigurationError> {
         Self::to(&secure(url, &HttpHosts::default())?, timeout, longest_answer)
     }
@@ -57,7 +57,7 @@ impl HttpTransport {
     fn to(url: &Url, timeout: Duration, longest_answer: usize) -> Result<Self, ConfigurationError> {
         let client = for_checked(url)?
             .timeout(timeout)
-            // Token calls are minutes apart, so a kept connection may have died.
+            // Token calls are minutes apart, so an idle connection may have died.
             .pool_idle_timeout(Duration::from_secs(10))
             .build()
             .map_err(|error| ConfigurationError::Tls(error.to_string()))?;
@@ -87,9 +87,9 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Reads an answer up to its limit. It is wiped when it is dropped.
+/// Reads an answer up to its limit. The answer is wiped when it is dropped.
 async fn read(mut response: reqwest::Response, longest: usize) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    // A token response never grows, which would leave a copy behind. Only lists without secrets are longer.
+    // The buffer never grows for a token response, which would leave a copy behind. Only lists without secrets are longer.
     let mut body = Zeroizing::new(Vec::with_capacity(longest.min(LONGEST_TOKEN_RESPONSE)));
     while let Some(chunk) = response.chunk().await.map_err(|error| fault(&error))? {
         if body.len() + chunk.len() > longest {
@@ -114,7 +114,7 @@ fn fault(error: &reqwest::Error) -> Fault {
     Fault::Unreachable(if error.is_connect() { "no connection" } else { "the connection broke" }.to_owned())
 }
 
-/// The message of the system or of TLS. It contains neither the URL nor what the peer wrote.
+/// Returns the message of the system or of TLS, which contains neither the URL nor text from the peer.
 fn problem(cause: &(dyn Error + 'static), connecting: bool) -> Option<String> {
     if let Some(tls_error) = cause.downcast_ref::<rustls::Error>() {
         return Some(https::explained(tls_error));

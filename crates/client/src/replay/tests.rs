@@ -39,7 +39,7 @@ impl Body for Stream {
     }
 }
 
-/// A body that never goes on.
+/// A body that never ends and never has data.
 struct Silence;
 
 impl Body for Silence {

@@ -28,7 +28,7 @@ fn transient(retry_after: Option<Duration>) -> Arc<ObtainError> {
     Arc::new(ObtainError::Transient { fault: Fault::Timeout, retry_after })
 }
 
-/// A schedule that has a token since `START`.
+/// Makes a schedule that has a token since `START`.
 fn holding(seed: u64) -> Schedule {
     let mut schedule = schedule(seed);
     assert_eq!(schedule.due(START), Duration::ZERO);
@@ -153,7 +153,7 @@ fn only_the_first_refusal_of_the_current_token_counts() {
     assert!(schedule.due(later) >= seconds(810));
 }
 
-/// When token calls are made in `length`, since `START`, by callers who call every 50 ms an API that answers whether it
+/// Returns when token calls are made in `length`, since `START`, by callers who call every 50 ms an API that answers whether it
 /// accepts a token of this age at this time.
 fn calls_of(length: Duration, accepts: impl Fn(Duration, Duration) -> bool) -> Vec<Duration> {
     let mut schedule = holding(1);
@@ -214,7 +214,7 @@ fn servers_that_differ_for_a_quarter_of_a_second_cost_two_token_calls() {
 fn a_steady_low_rate_of_refusals_does_not_stop_renewal() {
     // One call in twenty is refused, whatever the token; all others are accepted.
     let calls = calls_of(seconds(300), |_, since| since.as_millis() % 1_000 != 950);
-    // A token may meet its refusal before anybody has used it: that counts as one more, until the next.
+    // A token may be refused before anybody has used it successfully: that counts as one more refusal, until the next success.
     assert!(gaps(&calls).into_iter().max().unwrap() <= Duration::from_millis(3_250), "{calls:?}");
 }
 
@@ -248,7 +248,7 @@ fn nobody_waits_for_what_will_not_come_in_time() {
     schedule.begin(START);
     schedule.fail(transient(None), START);
     assert_eq!(schedule.patience(START, START.monotonic, limit).unwrap(), START.monotonic + limit);
-    // Down for long: those who come now learn it at once.
+    // The authority has been down for long: new callers get the error at once.
     let later = START.after(limit);
     let error = schedule.patience(later, later.monotonic, limit).unwrap_err();
     assert!(error.error.is_some());

@@ -8,7 +8,7 @@ use tollgate_store::Status;
 pub(super) const COLUMNS: &[(&str, usize)] =
     &[("act", 16), ("merchant_id", 36), ("client_id", 36), ("name", 24), ("changes", 0)];
 
-/// Returns a step that is not done as it is printed: without the ids that were drawn for this plan.
+/// Returns the printed form of a planned step: without the ids that were drawn for this plan.
 pub(super) fn shown_before(step: &Step, drawn: &Drawn) -> Value {
     let mut shown = shown(step);
     let (merchant, client) = match step {
@@ -30,7 +30,7 @@ pub(super) fn shown_before(step: &Step, drawn: &Drawn) -> Value {
     shown
 }
 
-/// Returns a step as it is printed.
+/// Returns the printed form of a step that was done.
 pub(super) fn shown(step: &Step) -> Value {
     let (act, merchant, client, name) = match step {
         Step::CreateMerchant(new) => ("merchant.create", json!(new.id), Value::Null, new.name.as_str()),
@@ -63,7 +63,7 @@ pub(super) fn shown(step: &Step) -> Value {
     })
 }
 
-/// Returns the creation of a client as it is printed, with its secret if that is asked for.
+/// Returns the printed form of a client's creation, with its secret if that is asked for.
 pub(super) fn shown_created(client: &Value, with_secret: bool) -> Value {
     let mut shown = json!({
         "act": "client.create",

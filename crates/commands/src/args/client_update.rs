@@ -40,7 +40,7 @@ pub(crate) struct ClientUpdateArgs {
 }
 
 impl ClientUpdateArgs {
-    /// Returns the changes.
+    /// Returns the changes to the client.
     pub(crate) fn changes(self) -> Result<ClientUpdate, LabelsError> {
         let Self { name, scope, allow_from, allow_from_anywhere, audience, terms, .. } = self;
         terms.add_to(ClientUpdate {

@@ -51,7 +51,7 @@ pub(crate) struct TermsUpdateArgs {
 }
 
 impl TermsUpdateArgs {
-    /// Adds this to a change.
+    /// Adds the terms to a change of a client.
     pub(crate) fn add_to(self, update: ClientUpdate) -> Result<ClientUpdate, LabelsError> {
         let Self { access_ttl, refresh_ttl, quota, label, no_labels } = self;
         let length =
@@ -86,7 +86,7 @@ impl FromStr for Length {
     }
 }
 
-/// Parses a label by itself; all of them are looked at together.
+/// Parses one label; all of them are checked together later.
 fn label(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
     let label = (name.to_owned(), value.to_owned());

@@ -6,10 +6,10 @@ use std::ffi::OsStr;
 use clap::builder::TypedValueParser;
 use clap::error::ErrorKind;
 
-/// Parses a value by a function. Unlike clap's own errors, that of this parser does not repeat the value.
+/// A parser of values by a function. Unlike clap's own errors, its errors do not repeat the value.
 #[derive(Clone)]
 pub struct Unrepeated<T>(
-    /// Parses the value, or says what it must be without repeating it.
+    /// The function, whose error says what the value must be without repeating it.
     pub fn(&str) -> Result<T, Cow<'static, str>>,
 );
 

@@ -1,4 +1,4 @@
-//! `tollgate store check`: whether the store is whole.
+//! `tollgate store check`: checks whether the store is damaged.
 
 use serde_json::json;
 use tollgate_admin::check::{self, Checked};

@@ -53,7 +53,7 @@ struct Stores {
     to: Arc<dyn Store>,
 }
 
-/// Opens both stores. Neither needs the master key. A store to copy to is created here, so the first is checked before.
+/// Opens both stores. Neither needs the master key. The target of a copy is created here, so the source is checked before.
 async fn open(args: &TransferArgs, access: Access) -> Result<Stores, Failure> {
     let config = open::target(&args.store)?.config;
     if args.to.has_password() {

@@ -11,7 +11,7 @@ impl Reader {
         self.text(key, Sample::from_str)
     }
 
-    /// Headers by where their values are.
+    /// Reads headers, each with the source of its value.
     pub(crate) fn header_sources(&mut self, key: &'static str) -> Vec<HeaderSource> {
         self.texts(key, "an array of NAME=file:PATH or NAME=env:NAME")
     }
@@ -27,7 +27,7 @@ impl Reader {
         })
     }
 
-    /// An array of texts that are parsed each.
+    /// Reads an array of texts, each of which is parsed.
     fn texts<T: FromStr<Err = &'static str>>(&mut self, key: &'static str, expected: &'static str) -> Vec<T> {
         self.parse(key, |value| {
             let items = value.as_array().ok_or(expected)?;

@@ -1,4 +1,4 @@
-//! `[console]`: where it is, and the provider that people sign in by.
+//! Tests of `[console]`: its URL, and the provider that people sign in by.
 
 use super::{Config, NO_ENV, load, load_with, problem_of};
 use crate::SecretSource;

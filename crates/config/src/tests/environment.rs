@@ -1,4 +1,4 @@
-//! What the environment sets.
+//! Tests of settings from the environment.
 
 use std::time::Duration;
 

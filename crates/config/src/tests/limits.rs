@@ -1,4 +1,4 @@
-//! The limits of sources and merchants.
+//! Tests of the limits of sources and merchants.
 
 use std::time::Duration;
 

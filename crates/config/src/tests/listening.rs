@@ -1,4 +1,4 @@
-//! Where a server may listen.
+//! Tests of the addresses where a server may listen.
 
 use super::{load, unsafe_keys};
 
@@ -11,7 +11,7 @@ fn without_tls_other_machines_are_listened_to_only_where_that_is_allowed_and_cal
     assert_eq!(unsafe_keys(&on_loopback(&allowed)), [""; 0]);
     let warnings = load(on_loopback(&allowed)).unwrap().warnings();
     assert!(warnings.len() == 1 && warnings[0].starts_with("listen_allow_remote: "), "{warnings:?}");
-    // Callers elsewhere would send their secrets in the clear all the same.
+    // Callers on other machines would still send their secrets without encryption.
     assert_eq!(unsafe_keys(&format!("{allowed}public_url = \"http://10.0.0.1:1\"")), ["public_url"]);
     assert_eq!(unsafe_keys(&allowed), ["public_url"]);
 }

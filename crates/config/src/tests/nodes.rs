@@ -1,4 +1,4 @@
-//! The settings of servers that share a store.
+//! Tests of the settings of servers that share a store.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The password of the database: where it may stand, and that nobody sees it.
+//! Tests of the database password: where it may be written, and that nobody sees it.
 
 use super::{load, problem_of, problem_of_env};
 use crate::{Config, SecretSource};

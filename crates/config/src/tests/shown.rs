@@ -1,4 +1,4 @@
-//! How values are written, shown and called wrong.
+//! Tests of how values are written, shown, and named in errors.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn a_duration_is_shown_as_it_was_written() {
     }
     let config = Config::load(None, [("TOLLGATE_TOKENS__ACCESS_TTL", "120s")]).unwrap();
     assert!(config.to_redacted_toml().contains("access_ttl = \"120s\""));
-    // What was changed since is shown in the greatest unit that fits.
+    // A value that was changed since is shown in the greatest unit that fits.
     let mut config = load("").unwrap();
     for (seconds, shown) in [
         (7_776_000, "90d"),
@@ -58,7 +58,7 @@ fn what_is_unsafe_is_said_with_what_is_wrong() {
     let error = load(content).unwrap_err();
     assert_eq!(error.problems().len(), 2);
     let keys: Vec<&str> = error.also_unsafe().iter().map(|found| found.key).collect();
-    // What hangs on `listen` can't be told.
+    // Settings that depend on `listen` can't be judged.
     assert_eq!(keys, ["admin_listen", "tokens.access_ttl"]);
     assert_eq!(load("listen = = 1").unwrap_err().also_unsafe(), []);
 }

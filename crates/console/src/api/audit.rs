@@ -1,4 +1,4 @@
-//! `/admin/v1/audit`.
+//! The handlers of `/admin/v1/audit`.
 
 use tollgate_admin::{Page, audit};
 use tollgate_store::{RecordFilter, RecordOrder};

@@ -1,4 +1,4 @@
-//! A call of an act of administration: who makes it, whether they may, and what it says.
+//! A call of an act of administration: who makes it, whether they may, and its content.
 
 use std::pin::Pin;
 use std::str::FromStr;
@@ -34,17 +34,17 @@ pub(super) struct Call {
     body: Bytes,
 }
 
-/// What a handler returns.
+/// The result of a handler.
 pub(super) type Outcome = Result<Response, Error>;
 
-/// The future of a handler, and what makes it. There are many handlers: what calls them is compiled once, for all.
+/// The future of a handler, and the function that makes it. There are many handlers: the code that calls them is compiled once, for all.
 type Acting = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Act = Arc<dyn Fn(Call) -> Acting + Send + Sync>;
 
-/// The future of an answer.
+/// The future of an answer to a request.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// Makes a handler of a function that is called only for those who may do the operation.
+/// Makes a handler from a function that is called only for callers who may do the operation.
 pub(super) fn endpoint<F, A>(
     operation: Operation,
     handle: F,
@@ -75,8 +75,8 @@ fn admitted(
     }
 }
 
-/// Does an act to its end, even if the caller hangs up: half of it would hold an idempotency key until its lease ends. What
-/// it has changed counts here from the next request on, as it will everywhere within a second.
+/// Carries out an act to its end, even if the caller hangs up: half of it would hold an idempotency key until its lease ends. Its
+/// changes take effect on this server with the next request, as they will everywhere within a second.
 async fn done(state: &State, act: Acting) -> Response {
     let outcome = tokio::spawn(InContext::inherited(act)).await;
     match outcome.unwrap_or_else(|_| Err(Error::Internal("an act of administration panicked".to_owned()))) {
@@ -92,7 +92,7 @@ async fn done(state: &State, act: Acting) -> Response {
 
 impl Call {
     /// Admits a call of an operator's client whose token has the scope that the operation needs. A merchant's client may do
-    /// nothing here, whatever its scope says. Whoever may not stands in the audit trail.
+    /// nothing here, whatever its scope says. A refusal is recorded in the audit trail.
     async fn admit(
         operation: Operation,
         state: &Arc<State>,
@@ -122,7 +122,7 @@ impl Call {
         Ok(Self { state: state.clone(), operator, actor, head, ids, body })
     }
 
-    /// What the act works on, by the operator's right.
+    /// Returns the argument for the acts of administration, with the operator's rights.
     pub(super) fn administration(&self) -> Administration<'_> {
         let by = Some((self.operator.client_id(), self.operator.secret_id()));
         let authority = Authority::Operator { scope: self.operator.scope(), by };
@@ -137,7 +137,7 @@ impl Call {
         &self.operator
     }
 
-    /// Who does it.
+    /// Returns the actor for the audit trail, with the reason for the act.
     pub(super) fn actor(&self) -> &Actor {
         &self.actor
     }
@@ -150,18 +150,18 @@ impl Call {
         self.head.uri.path()
     }
 
-    /// The parameters of a list.
+    /// Returns the parameters of a list.
     pub(super) fn query(&self) -> Query {
         Query::of(&self.head)
     }
 
-    /// An id in the path. What is no id names nothing that exists.
+    /// Reads an id in the path. A text that is not an id names nothing that exists.
     pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, Error> {
         let found = self.ids.iter().find(|(known, _)| known == name);
         found.and_then(|(_, text)| text.parse().ok()).ok_or(Error::NoSuchThing)
     }
 
-    /// The body, which must be JSON.
+    /// Returns the body, which must be JSON.
     pub(super) fn body(&self) -> Result<&[u8], Error> {
         let expected = Media::Json.asked_for();
         Media::Json.require(&self.head.headers).map_err(|why| Error::MediaType { why, expected })?;
@@ -173,17 +173,17 @@ impl Call {
         Ok(fields::read(self.body()?)?)
     }
 
-    /// Refuses a body with anything in it, where an act takes none.
+    /// Refuses a body that isn't empty, for an act that takes none.
     pub(super) fn refuse_body(&self) -> Result<(), Error> {
         if self.body.is_empty() { Ok(()) } else { self.read().map(|Nothing| ()) }
     }
 
-    /// The versions of which something must be for it to be changed (RFC 9110 §13.1.1), if the caller says which it has read.
+    /// Returns the versions that an object may have to be changed (RFC 9110 §13.1.1), if the caller says which it has read.
     pub(super) fn only(&self) -> Result<Option<Vec<Version>>, Error> {
         Ok(versions(&self.head.headers)?)
     }
 
-    /// Refuses a condition where none is looked at.
+    /// Refuses a condition on the version, for an act that ignores it.
     pub(super) fn refuse_condition(&self) -> Result<(), Error> {
         if self.head.headers.contains_key(IF_MATCH) {
             return Err(Problem::new("If-Match", "is taken by PATCH and DELETE only").into());
@@ -192,7 +192,7 @@ impl Call {
     }
 }
 
-/// A body without members.
+/// A JSON object without members.
 struct Nothing;
 
 impl FromFields for Nothing {
@@ -201,7 +201,7 @@ impl FromFields for Nothing {
     }
 }
 
-/// Reads the ids in the path. What is not UTF-8 is none.
+/// Reads the ids in the path. Texts that are not UTF-8 are no ids.
 async fn ids(head: &mut Parts) -> Vec<(String, String)> {
     let found = RawPathParams::from_request_parts(head, &()).await;
     let pairs =
@@ -209,7 +209,7 @@ async fn ids(head: &mut Parts) -> Vec<(String, String)> {
     found.as_ref().map(pairs).unwrap_or_default()
 }
 
-/// Who calls, without a reason as yet.
+/// Returns the actor of a call, as yet without a reason.
 fn actor(caller: &Principal, arrival: Arrival, head: &Parts) -> Actor {
     let id = caller.client_id();
     let kind =
@@ -221,7 +221,7 @@ fn actor(caller: &Principal, arrival: Arrival, head: &Parts) -> Actor {
     }
 }
 
-/// Why a caller may not do an operation, whatever it is done to.
+/// Returns why a caller may not do an operation, whatever its object.
 fn refusal(caller: &Principal, operation: Operation) -> Option<Refused> {
     if caller.merchant_id().is_some() {
         return Some(Error::NotAnOperator.into());
@@ -230,7 +230,7 @@ fn refusal(caller: &Principal, operation: Operation) -> Option<Refused> {
     (!operation.is_allowed_by(caller.scope())).then(|| Denial::InsufficientScope(needed()).into())
 }
 
-/// Records that somebody may not do an operation.
+/// Records that a caller may not do an operation.
 async fn record_refusal(
     state: &State,
     operation: Operation,
@@ -238,7 +238,7 @@ async fn record_refusal(
     refused: &Refused,
     actor: &Actor,
 ) -> Result<(), Error> {
-    /// The paths of ids that there can be are shorter.
+    /// The longest path that is recorded; paths with valid ids are shorter.
     const LONGEST: usize = 200;
     let path = head.uri.path();
     let template = paths::ALL.into_iter().find(|template| is_at(template, path)).unwrap_or(paths::ABOVE);
@@ -247,7 +247,7 @@ async fn record_refusal(
     Ok(audit::refused(&admin, operation.name(), route, &refused.to_string(), actor).await?)
 }
 
-/// Why a call is not made.
+/// Why a call is refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("{0}")]

@@ -1,4 +1,4 @@
-//! `/admin/v1/clients`.
+//! The handlers of `/admin/v1/clients`.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use super::view::{self, ClientView, CreatedClientView};
 use super::{once, paths};
 use tollgate_server::error::Error;
 
-/// Its route, as idempotency keys count for it.
+/// The route of a new client, for which idempotency keys are unique.
 const CREATE: &str = "POST /admin/v1/clients";
 
-/// A client that is to be created, as a JSON object says it.
+/// A client to be created, from a JSON object.
 pub(crate) struct ClientBody(pub(crate) NewClient);
 
 impl FromFields for ClientBody {
@@ -31,7 +31,8 @@ impl FromFields for ClientBody {
     }
 }
 
-/// The same, as far as it can be read: what the configuration decides of it is looked at whatever is wrong with the rest.
+/// A client to be created, as far as it can be read: settings that the configuration restricts are checked whatever is wrong with the
+/// rest.
 struct InPart {
     audiences: Vec<Audience>,
     access_ttl: Option<Duration>,
@@ -42,7 +43,7 @@ struct InPart {
 impl FromFields for InPart {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.optional::<Text<ClientId>>("client_id");
-        // `null` for an operator's client must be said, so that no merchant's becomes one by a member that was left out.
+        // An operator's client must say `null`, so that a merchant's client doesn't become one by a missing member.
         let merchant_id = fields.nullable::<Text<MerchantId>>("merchant_id");
         let name = fields.required::<Text<Name>>("name");
         let environment = fields.optional::<Text<Environment>>("environment");
@@ -75,14 +76,14 @@ impl FromFields for InPart {
     }
 }
 
-/// Reads a client that is to be created, or says all that is wrong with it.
+/// Reads a client to be created, or returns everything that is wrong with it.
 fn read_new(call: &Call, body: &[u8]) -> Result<NewClient, Problems> {
     let (read, problems) = read_in_part::<InPart>(body)?;
     let Some(InPart { audiences, access_ttl, refresh_ttl, new }) = read else { return problems.or(None) };
     problems.and(misfits(call, &audiences, access_ttl, refresh_ttl)).or(new)
 }
 
-/// What the configuration does not allow for a client's tokens.
+/// Lists the problems of a client's tokens with the configuration.
 fn misfits(
     call: &Call,
     audiences: &[Audience],
@@ -98,7 +99,7 @@ fn networks(given: Option<Texts<Network>>) -> Option<Vec<ipnet::IpNet>> {
     given.map(|Texts(networks)| networks.into_iter().map(|Network(network)| network).collect())
 }
 
-/// What is to be different about a client.
+/// The changes to a client, from a JSON object.
 struct Changes(ClientUpdate);
 
 impl FromFields for Changes {
@@ -118,7 +119,7 @@ impl FromFields for Changes {
     }
 }
 
-/// Reads what is to be different about a client, or says all that is wrong with it.
+/// Reads the changes to a client, or returns everything that is wrong with them.
 fn read_changes(call: &Call) -> Result<ClientUpdate, Error> {
     let (read, problems) = read_in_part::<Changes>(call.body()?)?;
     let Some(Changes(update)) = read else { return Ok(problems.or(None)?) };

@@ -1,26 +1,26 @@
-//! Cursors: where the next page of a list begins. They are opaque to whoever is handed one.
+//! Cursors, which tell where the next page of a list begins. They are opaque to callers.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use tollgate_core::{ClientId, MerchantId};
 
-/// Something after which a page can begin.
+/// A position after which a page can begin.
 pub(super) trait Cursor: Sized {
-    /// Its bytes.
+    /// Returns the position as bytes.
     fn bytes(&self) -> Vec<u8>;
 
-    /// Reads its bytes.
+    /// Reads the position from its bytes.
     fn of_bytes(bytes: &[u8]) -> Option<Self>;
 
-    /// Writes the cursor of a list. Its check tells what was mistyped, and what was made for another list or by other
+    /// Returns the cursor of a list as text. It contains a check against typing errors, and against use with another list or other
     /// filters.
     fn write(&self, list: &str) -> String {
         let bytes = self.bytes();
         URL_SAFE_NO_PAD.encode([&check(list, &bytes), bytes.as_slice()].concat())
     }
 
-    /// Reads what was written for the same list, and no other text.
+    /// Reads a cursor that was written for the same list, and no other text.
     fn read(text: &str, list: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (found, bytes) = bytes.split_first_chunk::<CHECK>()?;
@@ -55,7 +55,7 @@ impl Cursor for MerchantId {
     }
 }
 
-/// The number of a change.
+/// The cursor of a list of changes: the number of a change.
 impl Cursor for u64 {
     fn bytes(&self) -> Vec<u8> {
         self.to_be_bytes().to_vec()

@@ -1,4 +1,4 @@
-//! `/admin/v1/keys`.
+//! The handlers of `/admin/v1/keys`.
 
 use http::StatusCode;
 use tollgate_admin::keys;
@@ -9,7 +9,7 @@ use super::call::{Call, Outcome};
 use super::values::Text;
 use super::view::{self, AddedKeyView, KeyView};
 
-/// The algorithm of a new key.
+/// The algorithm of a new key, from a JSON object.
 struct NewKey(Algorithm);
 
 impl FromFields for NewKey {
@@ -18,7 +18,7 @@ impl FromFields for NewKey {
     }
 }
 
-/// The algorithm whose keys are concerned; without it all are.
+/// The algorithm whose keys the act concerns; `None` for all algorithms.
 struct Which(Option<Algorithm>);
 
 impl FromFields for Which {

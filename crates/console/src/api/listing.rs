@@ -11,28 +11,28 @@ use tollgate_server::error::Error;
 
 use super::cursor::Cursor;
 
-/// The parameters of a request's query, each of which may be there once. One that is not taken is a problem, too: whoever
+/// The parameters of a request's query, each of which may appear once. An unknown one is a problem, too: a caller who
 /// mistypes `cursor` would read the first page for ever.
 pub(super) struct Query {
     parameters: BTreeMap<String, String>,
     problems: Problems,
-    /// What the filters are, for the cursor: it is good for the list that it was made for.
+    /// The filters, as text: a cursor is valid only for the list and the filters that it was made for.
     filters: String,
 }
 
-/// How much of a list is shown, and from where on.
+/// The part of a list that is shown.
 pub(super) struct Listing<K> {
-    /// How many at most.
+    /// The most items on the page.
     pub(super) limit: u32,
-    /// After which one.
+    /// The position after which the page begins; `None` for the first page.
     pub(super) after: Option<K>,
-    /// What a cursor to the next page is made for.
+    /// The list and the filters that a cursor to the next page is valid for.
     pub(super) of: String,
 }
 
-/// How many a page has unless told.
+/// The number of items on a page, unless the caller asks for another.
 const DEFAULT_LIMIT: u32 = 50;
-/// How many it has at most.
+/// The most items on a page.
 const MAX_LIMIT: u32 = 1_000;
 
 impl Query {
@@ -46,14 +46,14 @@ impl Query {
         Self { parameters, problems, filters: String::new() }
     }
 
-    /// Takes the reason for a change, the one parameter that it has.
+    /// Takes the reason for a change, which is the only parameter that a change has.
     pub(super) fn reason(mut self) -> Result<Option<Reason>, Error> {
         let reason = self.take("reason");
         self.end()?;
         Ok(reason)
     }
 
-    /// Takes a filter.
+    /// Takes the value of a filter, if it is given.
     pub(super) fn filter<T: FromStr>(&mut self, name: &'static str) -> Option<T>
     where
         T::Err: Display,
@@ -64,7 +64,7 @@ impl Query {
         self.take(name)
     }
 
-    /// Takes what every list has, once the filters are taken.
+    /// Takes the parameters that every list has, after the filters were taken.
     pub(super) fn listing<K: Cursor>(mut self, list: &'static str) -> Result<Listing<K>, Error> {
         let of = format!("{list};{}", self.filters);
         let limit = self.take::<Limit>("limit").map_or(DEFAULT_LIMIT, |Limit(limit)| limit);
@@ -82,7 +82,7 @@ impl Query {
         Ok(Listing { limit, after, of })
     }
 
-    /// Refuses what was not taken, and what was wrong.
+    /// Refuses parameters that were not taken or are wrong.
     pub(super) fn end(self) -> Result<(), Error> {
         let Self { parameters, mut problems, .. } = self;
         for name in parameters.into_keys() {

@@ -1,4 +1,4 @@
-//! `/admin/v1/merchants`.
+//! The handlers of `/admin/v1/merchants`.
 
 use serde::Serialize;
 use tollgate_admin::Name;
@@ -12,10 +12,10 @@ use super::values::{Part, StatusText, Text};
 use super::view::{self, MerchantView};
 use super::{once, paths};
 
-/// Its route, as idempotency keys count for it.
+/// The route of a new merchant, for which idempotency keys are unique.
 const CREATE: &str = "POST /admin/v1/merchants";
 
-/// A merchant that is to be created, as a JSON object says it.
+/// A merchant to be created, from a JSON object.
 struct MerchantBody(NewMerchant);
 
 impl FromFields for MerchantBody {
@@ -26,7 +26,7 @@ impl FromFields for MerchantBody {
     }
 }
 
-/// The new name of a merchant.
+/// The new name of a merchant, from a JSON object.
 struct Rename(Name);
 
 impl FromFields for Rename {

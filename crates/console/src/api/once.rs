@@ -11,12 +11,12 @@ use tollgate_store::IdempotencyScope;
 use super::call::{Call, Outcome};
 use super::view;
 
-/// Where the idempotency key of a call counts, if it has one.
+/// Returns the idempotency key of a call, if it has one, with the scope in which it is unique.
 pub(super) fn scope(call: &Call, route: &'static str) -> Result<Option<IdempotencyScope>, Error> {
     let key = IdempotencyKey::of(call.headers())?;
     let operator = call.operator();
     Ok(key.map(|key| IdempotencyScope {
-        // An operator's client acts for no merchant. Its keys are its own: another operator's must not show what it created.
+        // An operator's client acts for no merchant. Its keys are its own: another operator's keys must not show what it created.
         merchant_id: MerchantId::from_bytes(*operator.client_id().as_bytes()),
         environment: operator.environment(),
         route,
@@ -24,7 +24,7 @@ pub(super) fn scope(call: &Call, route: &'static str) -> Result<Option<Idempoten
     }))
 }
 
-/// Why a request is refused that could not be read. If its key is taken, it is another request than the one that took it.
+/// Returns the error for a request that could not be read. If its key is taken, it is another request than the one that took it.
 pub(super) async fn refuse(call: &Call, scope: Option<&IdempotencyScope>, error: Error) -> Error {
     let Some(scope) = scope else { return error };
     match creation::is_taken(&call.administration(), scope, clock(call)).await {
@@ -34,8 +34,8 @@ pub(super) async fn refuse(call: &Call, scope: Option<&IdempotencyScope>, error:
     }
 }
 
-/// Creates something, or repeats the answer to the call that came with the same key before. `body` is that of the request;
-/// `shown` makes that of the answer.
+/// Creates something, or repeats the answer to an earlier call with the same key. `body` is the request's body;
+/// `shown` makes the answer's body.
 pub(super) async fn create<N: New>(
     call: &Call,
     scope: Option<IdempotencyScope>,

@@ -1,4 +1,4 @@
-//! The paths of the administration, as a router reads them.
+//! The paths of the administration, as the router takes them.
 
 pub(crate) const MERCHANTS: &str = "/admin/v1/merchants";
 pub(crate) const MERCHANT: &str = "/admin/v1/merchants/{id}";
@@ -17,10 +17,10 @@ pub(crate) const REVOCATIONS: &str = "/admin/v1/revocations";
 pub(crate) const STATS: &str = "/admin/v1/stats";
 pub(crate) const AUDIT: &str = "/admin/v1/audit";
 
-/// What every path begins with.
+/// The beginning of every path.
 pub(crate) const ABOVE: &str = "/admin/v1/";
 
-/// Every path.
+/// Every path of the administration.
 pub(crate) const ALL: [&str; 16] = [
     MERCHANTS,
     MERCHANT,

@@ -1,4 +1,4 @@
-//! `/admin/v1/revocations`.
+//! The handlers of `/admin/v1/revocations`.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::paths;
 use super::values::{Jti, Text};
 use super::view::{self, RevocationView};
 
-/// Which tokens are to be revoked: one of these.
+/// The tokens to revoke: exactly one member is given.
 struct Which {
     token: Option<Jti>,
     client: Option<ClientId>,

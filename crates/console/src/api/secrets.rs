@@ -1,4 +1,4 @@
-//! `/admin/v1/clients/{id}/secrets`.
+//! The handlers of `/admin/v1/clients/{id}/secrets`.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::once;
 use super::values::{Length, Text};
 use super::view::{self, CreatedSecretView, SecretView};
 
-/// Its route, as idempotency keys count for it.
+/// The route of a new secret, for which idempotency keys are unique.
 const CREATE: &str = "POST /admin/v1/clients/{id}/secrets";
 
-/// A secret that is to be created.
+/// A secret to be created, from a JSON object.
 struct NewSecret {
     others_expire_in: Option<Duration>,
 }

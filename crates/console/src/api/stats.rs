@@ -1,4 +1,4 @@
-//! `/admin/v1/stats`: what the server that answers has counted since it started.
+//! The handlers of `/admin/v1/stats`: the counts of the answering server since it started.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use tollgate_server::{Grant, Refusal};
 use super::call::{Call, Outcome};
 use super::view;
 
-/// How many refusals are shown.
+/// The most refusals that are shown.
 const MOST: usize = 100;
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! The values in a request: each a type that only a well-formed text can become.
+//! The values in a request: each is a type that only a well-formed text can become.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +16,7 @@ use tollgate_http::fields::{FromJson, Refused};
 use tollgate_http::json::Json;
 use tollgate_store::{Labels, RecordOrder, Status, Version};
 
-/// A JSON string that a parser accepts.
+/// A JSON string that the parser of `T` accepts.
 pub(super) struct Text<T>(pub(super) T);
 
 impl<T: FromStr> FromJson for Text<T>
@@ -31,7 +31,7 @@ where
     }
 }
 
-/// A JSON array of strings that a parser accepts, each once.
+/// A JSON array of strings that the parser of `T` accepts, without repetitions.
 pub(super) struct Texts<T>(pub(super) Vec<T>);
 
 /// The most elements of an array.
@@ -73,7 +73,7 @@ impl FromStr for Network {
     }
 }
 
-/// A length of time, as the configuration writes it: `5m`.
+/// A duration, written as in the configuration: `5m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Length(pub(super) Duration);
 
@@ -104,7 +104,7 @@ impl FromStr for Jti {
     }
 }
 
-/// Whether something is accepted.
+/// The status of a merchant or a client, `enabled` or `disabled`.
 pub(super) struct StatusText(pub(super) Status);
 
 impl FromStr for StatusText {
@@ -133,7 +133,7 @@ impl FromStr for Time {
     }
 }
 
-/// The order of records.
+/// The order of records, from its text.
 pub(super) struct OrderText(pub(super) RecordOrder);
 
 impl FromStr for OrderText {
@@ -148,7 +148,7 @@ impl FromStr for OrderText {
     }
 }
 
-/// A line of text: a part of a name.
+/// A part of a name: one line of text.
 pub(super) struct Part(pub(super) String);
 
 impl FromStr for Part {
@@ -163,7 +163,7 @@ impl FromStr for Part {
     }
 }
 
-/// A label that clients are looked for by: `name`, or `name=value`.
+/// A label by which clients are selected: `name`, or `name=value`.
 pub(super) struct LabelText(pub(super) (String, Option<String>));
 
 impl FromStr for LabelText {
@@ -211,7 +211,7 @@ impl FromJson for GivenSecrets {
     }
 }
 
-/// No refusal repeats what was given.
+/// Reads a secret that a client brings along. A refusal never repeats the value.
 fn given_secret(json: &Json) -> Result<ImportedSecret, Refused> {
     const FORM: &str = "must be objects with one member, value or hash";
     let Json::Object(members) = json else { return Err(FORM.into()) };
@@ -223,13 +223,13 @@ fn given_secret(json: &Json) -> Result<ImportedSecret, Refused> {
     }
 }
 
-/// The entity tag of a version. It is compared as a whole.
+/// Returns the entity tag of a version. It is compared as a whole.
 pub(super) fn etag(version: Version) -> String {
     format!("\"v{}\"", version.number())
 }
 
-/// Reads the versions that `If-Match` names; `None` where any will do (RFC 9110 §13.1.1). A weak tag names none: the strong
-/// comparison is wanted. So does a tag that was never given.
+/// Reads the versions that `If-Match` names; `None` if any version will do (RFC 9110 §13.1.1). A weak tag names no version, because
+/// the strong comparison is required. Neither does a tag that was never given out.
 pub(super) fn versions(headers: &HeaderMap) -> Result<Option<Vec<Version>>, Problem> {
     let (mut versions, mut is_any) = (Vec::new(), !headers.contains_key(IF_MATCH));
     for line in headers.get_all(IF_MATCH) {
@@ -250,7 +250,7 @@ pub(super) fn versions(headers: &HeaderMap) -> Result<Option<Vec<Version>>, Prob
     Ok(if is_any { None } else { Some(versions) })
 }
 
-/// The version whose entity tag this is.
+/// Returns the version that has this entity tag.
 fn version(tag: &str) -> Option<Version> {
     let number = tag.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok()?;
     Some(Version::from_number(number)).filter(|version| etag(*version) == tag)

@@ -1,4 +1,4 @@
-//! What callers are shown, and the answers that it is in.
+//! The objects as callers are shown them, and the answers that contain them.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ use super::cursor::Cursor;
 use super::listing::Listing;
 use super::values::{Length, etag};
 
-/// The body of a success, in the envelope.
+/// Returns the body of a success, in the envelope.
 pub(super) fn success(data: &impl Serialize) -> Vec<u8> {
     #[derive(Serialize)]
     struct Envelope<'a, T> {
@@ -34,7 +34,7 @@ pub(super) fn success(data: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(&Envelope { success: true, data }).expect("what is shown serialises")
 }
 
-/// An answer, which nothing may keep: it may show a secret.
+/// Makes an answer that must not be cached: it may show a secret.
 pub(super) fn answer(status: StatusCode, body: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
@@ -45,12 +45,12 @@ pub(super) fn answer(status: StatusCode, body: Vec<u8>) -> Response {
     response
 }
 
-/// An answer that shows something.
+/// Makes an answer that shows an object.
 pub(super) fn shown(data: &impl Serialize) -> Response {
     answer(StatusCode::OK, success(data))
 }
 
-/// An answer that shows something in one of its versions.
+/// Makes an answer that shows an object with its version.
 pub(super) fn shown_in(version: Version, data: &impl Serialize) -> Response {
     let mut response = shown(data);
     let tag = HeaderValue::from_str(&etag(version)).expect("a number between quotes is printable");
@@ -58,7 +58,7 @@ pub(super) fn shown_in(version: Version, data: &impl Serialize) -> Response {
     response
 }
 
-/// An answer that shows a page of a list.
+/// Makes an answer that shows a page of a list.
 pub(super) fn page<T, K: Cursor, V: Serialize>(
     page: &Page<T, K>,
     listing: &Listing<K>,
@@ -73,7 +73,7 @@ pub(super) fn page<T, K: Cursor, V: Serialize>(
     shown(&Shown { items: page.items.iter().map(view).collect(), next_cursor })
 }
 
-/// An answer that shows a list which is short, whole.
+/// Makes an answer that shows all of a short list.
 pub(super) fn list<V: Serialize>(items: &[V]) -> Response {
     #[derive(Serialize)]
     struct Shown<'a, V> {
@@ -144,7 +144,7 @@ impl ClientView {
     }
 }
 
-/// A client that was created, with the secret that is shown once if it was drawn here.
+/// A client that was created, with its secret if one was generated, which is shown only this once.
 #[derive(Serialize)]
 pub(super) struct CreatedClientView<'a> {
     #[serde(flatten)]
@@ -196,7 +196,7 @@ impl SecretView {
     }
 }
 
-/// A secret that was created, which is shown once.
+/// A secret that was created, with its value, which is shown only this once.
 #[derive(Serialize)]
 pub(super) struct CreatedSecretView<'a> {
     client_id: ClientId,
@@ -228,7 +228,7 @@ pub(super) struct KeyView {
     activates_at: String,
     retires_at: Option<String>,
     advances_at: Option<String>,
-    /// Of an asymmetric algorithm, while anything is verified with it.
+    /// The public key of an asymmetric algorithm, while tokens are verified with it.
     jwk: Option<Jwk<'static>>,
 }
 
@@ -268,12 +268,12 @@ impl AddedKeyView {
     }
 }
 
-/// A revocation: which tokens it ends, and until when it is remembered.
+/// A revocation: which tokens it ends, and how long it is kept.
 #[derive(Serialize)]
 pub(super) struct RevocationView {
     kind: &'static str,
     id: String,
-    /// Of a client or a merchant: it ends the tokens of earlier generations, or all where this is `null`.
+    /// For a client or a merchant, the generation whose earlier tokens are ended; `null` for all tokens.
     #[expect(clippy::option_option, reason = "null is told from what is absent")]
     #[serde(skip_serializing_if = "Option::is_none")]
     before_generation: Option<Option<u64>>,

@@ -1,4 +1,4 @@
-//! Calls to the provider: bounded in time and in length, and made by whatever the program gives for it.
+//! Calls to the provider: limited in time and in length, and made by a service that the program passes in.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HeaderValue};
@@ -12,23 +12,23 @@ use zeroize::Zeroizing;
 use super::document::{Document, LONGEST_ANSWER, PATIENCE};
 use super::problem::{ErrorCode, Problem};
 
-/// Sends a request to its URI and nowhere else, follows no redirect, and returns the whole answer. Errors say nothing of what was
-/// sent.
+/// A service that sends a request to its URI and nowhere else, follows no redirect, and returns the whole answer. Its errors don't
+/// contain what was sent.
 pub type Calls = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, BoxError>;
 
-/// Reads the secret of the console's client; an error says why it can't be read.
+/// A function that reads the secret of the console's client; its error says why it can't be read.
 pub type ReadSecret = Box<dyn Fn() -> Result<Zeroizing<String>, String> + Send + Sync>;
 
-/// How the provider is asked.
+/// Access to the provider.
 pub struct Access {
-    /// What calls it.
+    /// The service that makes the calls.
     pub calls: Calls,
-    /// Where the secret comes from, which is read for each sign-in.
+    /// The source of the client's secret, which is read for each sign-in.
     pub secret: ReadSecret,
 }
 
 impl Access {
-    /// Reads a document.
+    /// Reads a JSON document from the provider.
     pub(super) async fn json<T: DeserializeOwned>(&self, what: Document, url: &str) -> Result<T, Problem> {
         let request = Request::get(url).header(ACCEPT, HeaderValue::from_static("application/json"));
         let request = request.body(Bytes::new()).map_err(|_| Problem::Malformed(what))?;

@@ -1,4 +1,4 @@
-//! What a provider says of itself (OpenID Connect Discovery 1.0).
+//! A provider's metadata (OpenID Connect Discovery 1.0).
 
 use http::Uri;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::calls::Access;
 use super::document::Document;
 use super::problem::Problem;
 
-/// What a provider says of itself, as far as it matters here.
+/// The members of a provider's metadata that matter here.
 #[derive(Deserialize)]
 pub(super) struct Metadata {
     issuer: String,
@@ -22,7 +22,7 @@ pub(super) struct Metadata {
     pub(super) authorization_response_iss_parameter_supported: bool,
 }
 
-/// Asks a provider for it.
+/// Reads the metadata from a provider.
 pub(super) async fn of(access: &Access, issuer: &str) -> Result<Metadata, Problem> {
     let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let metadata: Metadata = access.json(Document::Discovery, &url).await?;
@@ -38,15 +38,15 @@ pub(super) async fn of(access: &Access, issuer: &str) -> Result<Metadata, Proble
             return Err(Problem::Endpoint(name));
         }
     }
-    // Some that offer it don't say so.
+    // Some providers that support PKCE don't say so.
     match &metadata.code_challenge_methods_supported {
         Some(methods) if !methods.iter().any(|method| method == "S256") => Err(Problem::NoPkce),
         _ => Ok(metadata),
     }
 }
 
-/// Whether codes, secrets and people may be sent to an endpoint: as privately as the issuer is asked, so over https, or within this
-/// machine.
+/// Says whether codes, secrets and people may be sent to an endpoint: it must be as private as the issuer's URL, so over https, or
+/// within this machine.
 fn may_be_called(endpoint: &str, issuer: &str) -> bool {
     let is_plain = endpoint.bytes().all(|byte| byte.is_ascii_graphic()) && !endpoint.contains(['#', '@']);
     let Some(uri) = endpoint.parse::<Uri>().ok().filter(|_| is_plain) else { return false };

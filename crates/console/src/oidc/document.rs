@@ -1,14 +1,14 @@
-//! What the provider is asked for, and the bounds of its answers.
+//! The documents that are read from the provider, and the limits on its answers.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How long the provider may take for an answer.
+/// How long the provider may take to answer.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// How long an answer of the provider may be, in bytes.
+/// The longest answer of the provider, in bytes.
 pub const LONGEST_ANSWER: usize = 256 * 1024;
 
-/// What the provider is asked for.
+/// A document that is read from the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Document {
     Discovery,

@@ -14,7 +14,7 @@ use super::discovery::Metadata;
 use super::document::Document;
 use super::problem::Problem;
 
-/// What goes to the provider: a code, and what has to be there with it.
+/// The grant that is sent to the provider: a code, and the values that must come with it.
 pub(super) struct Grant<'a> {
     pub(super) code: &'a str,
     pub(super) verifier: &'a str,
@@ -22,7 +22,7 @@ pub(super) struct Grant<'a> {
     pub(super) client_id: &'a str,
 }
 
-/// What a code is exchanged for.
+/// The tokens that a code is exchanged for.
 pub(super) struct Tokens {
     pub(super) id_token: Zeroizing<String>,
     pub(super) access_token: Option<Zeroizing<String>>,
@@ -34,7 +34,7 @@ struct Answer {
     access_token: Option<String>,
 }
 
-/// Exchanges a code.
+/// Exchanges a code for tokens.
 pub(super) async fn exchange(
     access: &Access,
     metadata: &Metadata,
@@ -70,14 +70,14 @@ fn request(access: &Access, metadata: &Metadata, grant: &Grant<'_>) -> Result<Re
     request.body(body).map_err(|_| Problem::Endpoint("token_endpoint"))
 }
 
-/// How the console authenticates.
+/// How the console authenticates at the token endpoint.
 enum Authentication {
     Basic,
     Post,
 }
 
 impl Authentication {
-    /// Chooses what the provider takes; Basic is what it takes if it does not say (OpenID Connect Discovery 1.0 §3).
+    /// Chooses a method that the provider supports; Basic if it does not say (OpenID Connect Discovery 1.0 §3).
     fn of(metadata: &Metadata) -> Result<Self, Problem> {
         let Some(methods) = &metadata.token_endpoint_auth_methods_supported else { return Ok(Self::Basic) };
         let takes = |method: &str| methods.iter().any(|known| known == method);
@@ -91,7 +91,7 @@ impl Authentication {
     }
 }
 
-/// Both parts are form-encoded before they are put together (RFC 6749 §2.3.1).
+/// Returns the header of Basic authentication. Both parts are form-encoded before they are put together (RFC 6749 §2.3.1).
 fn basic(id: &str, secret: &str) -> HeaderValue {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = Zeroizing::new(format!("{}:{}", encoded(id), encoded(secret)));

@@ -15,15 +15,16 @@ use super::problem::Flaw;
 /// How far the clock of the provider may be from this server's.
 const LEEWAY: Duration = Duration::from_secs(60);
 
-/// A way to sign that is accepted.
+/// An algorithm that is accepted for signatures.
 struct Accepted {
     name: &'static str,
     algorithm: Algorithm,
-    /// The hash that it signs, which other hashes in the token are made by as well.
+    /// The algorithm's hash function, with which the token's other hashes are made as well.
     hash: fn(&str) -> Vec<u8>,
 }
 
-/// Signatures that only the holder of a private key can make: whoever knows a public key or the client's secret can make none of them.
+/// The accepted algorithms. Only the holder of a private key can make their signatures: the public key or the client's secret is not
+/// enough.
 const ACCEPTED: [Accepted; 9] = [
     accepted("RS256", Algorithm::RS256, hash::<Sha256>),
     accepted("RS384", Algorithm::RS384, hash::<Sha384>),
@@ -33,7 +34,7 @@ const ACCEPTED: [Accepted; 9] = [
     accepted("PS512", Algorithm::PS512, hash::<Sha512>),
     accepted("ES256", Algorithm::ES256, hash::<Sha256>),
     accepted("ES384", Algorithm::ES384, hash::<Sha384>),
-    // On Ed25519 (RFC 8032 §5.1).
+    // On the curve Ed25519 (RFC 8032 §5.1).
     accepted("EdDSA", Algorithm::EdDSA, hash::<Sha512>),
 ];
 
@@ -48,16 +49,16 @@ fn hash<D: Digest>(text: &str) -> Vec<u8> {
 /// The claims of a token.
 pub(super) type Claims = Map<String, Value>;
 
-/// What an ID token must say.
+/// The values that an ID token must have.
 pub(super) struct Expected<'a> {
     pub(super) issuer: &'a str,
     pub(super) client_id: &'a str,
-    /// The algorithms that the provider says it uses, if it says so.
+    /// The algorithms that the provider says it uses; `None` if it doesn't say.
     pub(super) algorithms: Option<&'a [String]>,
     pub(super) nonce: &'a str,
-    /// The access token that came with it.
+    /// The access token that came with the ID token.
     pub(super) access_token: Option<&'a str>,
-    /// When the sign-in was begun.
+    /// When the sign-in began.
     pub(super) begun_at: Timestamp,
     pub(super) now: Timestamp,
 }
@@ -81,7 +82,8 @@ fn accepted_way(header: &Header, expected: &Expected<'_>) -> Result<&'static Acc
     if expected.algorithms.is_none_or(is_announced) { Ok(way) } else { Err(Flaw::Algorithm) }
 }
 
-/// The claims of a token, if one of the keys has signed them. What they say is checked here, by the store's clock.
+/// Returns the claims of a token, if one of the keys has signed it. They are checked here and not by the library, because of the store's
+/// clock.
 fn signed_claims(token: &str, header: &Header, keys: &KeySet) -> Result<Claims, Flaw> {
     let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
@@ -99,7 +101,7 @@ fn check_issuer(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     if text(claims, "iss") == Some(expected.issuer) { Ok(()) } else { Err(Flaw::Issuer) }
 }
 
-/// It must be for this client, and if it is for others as well, it must have been issued to this one.
+/// Checks the audience: this client must be in it, and if others are, too, this client must be the authorized party.
 fn check_audience(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     let (is_ours, is_ours_alone) = match claims.get("aud") {
         Some(Value::String(audience)) => (audience == expected.client_id, true),
@@ -119,7 +121,7 @@ fn check_audience(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> 
     }
 }
 
-/// It must be good now, and have been issued since the sign-in was begun.
+/// Checks the times: the token must be valid now, and issued after the sign-in began.
 fn check_times(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     let time = |name: &str| claims.get(name).and_then(Value::as_f64).filter(|seconds| *seconds > 0.0);
     let seconds = |time: Timestamp| Duration::from_millis(time.millis()).as_secs_f64();
@@ -141,12 +143,12 @@ fn check_nonce(claims: &Claims, expected: &Expected<'_>) -> Result<(), Flaw> {
     if constant_time::equal(nonce.as_bytes(), expected.nonce.as_bytes()) { Ok(()) } else { Err(Flaw::Nonce) }
 }
 
-/// A token that names an access token must have come with that one (§3.1.3.8).
+/// Checks the access token's hash: if the ID token has one, it must be the hash of the access token that came with it (§3.1.3.8).
 fn check_access_token(claims: &Claims, way: &Accepted, expected: &Expected<'_>) -> Result<(), Flaw> {
     let Some(claimed) = claims.get("at_hash") else { return Ok(()) };
     let is_same = expected.access_token.is_some_and(|token| {
         let hash = (way.hash)(token);
-        // The left half of it.
+        // Only the left half of the hash.
         *claimed == URL_SAFE_NO_PAD.encode(&hash[..hash.len() / 2])
     });
     if is_same { Ok(()) } else { Err(Flaw::AccessToken) }

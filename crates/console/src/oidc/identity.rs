@@ -1,4 +1,4 @@
-//! Who somebody is by the claims of their ID token, and what they may do.
+//! Finds out from the claims of an ID token who somebody is, and what they may do.
 
 use serde_json::Value;
 use tollgate_admin::Name;
@@ -7,17 +7,17 @@ use tollgate_config::{GroupRoles, Oidc, Role};
 use super::id_token::Claims;
 use super::problem::Flaw;
 
-/// No subject is longer, in characters (OpenID Connect Core 1.0 §2).
+/// The longest subject, in characters (OpenID Connect Core 1.0 §2).
 const LONGEST_SUBJECT: usize = 255;
 
-/// Somebody whom the provider knows.
+/// Somebody whom the provider has authenticated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// What the trail calls them.
+    /// The name in the audit trail.
     pub(crate) user: Name,
-    /// What the provider knows them by, whatever they are called.
+    /// The provider's id for them, whatever their name is.
     pub(crate) subject: String,
-    /// What their groups may do; empty if that is nothing.
+    /// The roles that their groups give them; empty if there are none.
     pub(crate) roles: Vec<Role>,
 }
 
@@ -34,7 +34,7 @@ impl Identity {
 }
 
 fn user(claims: &Claims, claim: &str) -> Result<Name, Flaw> {
-    // Whoever can write any address into their profile could take another's name.
+    // Somebody who can put any address into their profile could otherwise take another person's name.
     if claim == "email" && claims.get("email_verified") != Some(&Value::Bool(true)) {
         return Err(Flaw::UnverifiedEmail);
     }
@@ -42,7 +42,7 @@ fn user(claims: &Claims, claim: &str) -> Result<Name, Flaw> {
     user.ok_or_else(|| Flaw::User(claim.to_owned()))
 }
 
-/// The groups that somebody is in: none if nothing is said. A single text is a single group, whatever stands in it.
+/// Returns the groups that somebody is in; none if the claim is missing. A single text is a single group, whatever it contains.
 fn groups<'a>(claims: &'a Claims, claim: &str) -> Result<Vec<&'a str>, Flaw> {
     let malformed = || Flaw::Groups(claim.to_owned());
     match at(claims, claim) {
@@ -55,14 +55,14 @@ fn groups<'a>(claims: &'a Claims, claim: &str) -> Result<Vec<&'a str>, Flaw> {
     }
 }
 
-/// The roles of groups, each once and in the order of [`Role::ALL`].
+/// Returns the roles of groups, each once and in the order of [`Role::ALL`].
 fn roles(groups: &[&str], table: &GroupRoles) -> Vec<Role> {
     let is_given =
         |role: &Role| table.iter().any(|(group, roles)| groups.contains(&group) && roles.contains(role));
     Role::ALL.into_iter().filter(is_given).collect()
 }
 
-/// What a claim says, by its name or by a JSON pointer (RFC 6901).
+/// Returns the value of a claim, by its name or by a JSON pointer (RFC 6901).
 fn at<'a>(claims: &'a Claims, claim: &str) -> Option<&'a Value> {
     let Some(path) = claim.strip_prefix('/') else { return claims.get(claim) };
     let unescaped = |part: &str| part.replace("~1", "/").replace("~0", "~");

@@ -1,4 +1,4 @@
-//! The keys of a provider, by which it signs (RFC 7517).
+//! The keys with which a provider signs (RFC 7517).
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
@@ -12,19 +12,20 @@ pub(super) struct KeySet {
 }
 
 impl KeySet {
-    /// Returns the keys that a token may be signed by which names this key and this algorithm. Keys of kinds that are not known
-    /// don't matter.
+    /// Returns the keys that may have signed a token whose header names this key id and this algorithm. Keys of unknown kinds
+    /// are ignored.
     pub(super) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> Vec<DecodingKey> {
         let keys = self.keys.iter().filter_map(|key| Jwk::deserialize(key).ok());
         let candidates = keys.filter(|key| {
-            // A token without a key id may be signed by any (RFC 7515 §4.1.4); one with a key id by that alone.
+            // A token without a key id may be signed by any key (RFC 7515 §4.1.4); a token with a key id by that key only.
             (id.is_none() || key.common.key_id.as_deref() == id) && may_sign(key, algorithm)
         });
         candidates.filter_map(|key| DecodingKey::from_jwk(&key).ok()).collect()
     }
 }
 
-/// Whether a key is for signatures of this algorithm. By its kind first: no public key of RSA is ever a secret of HMAC.
+/// Says whether a key is for signatures of this algorithm. Its kind is checked first, so that a public RSA key is never used as a secret
+/// of HMAC.
 fn may_sign(key: &Jwk, algorithm: Algorithm) -> bool {
     let is_of_kind = match &key.algorithm {
         AlgorithmParameters::RSA(_) => matches!(

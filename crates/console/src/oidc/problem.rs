@@ -1,4 +1,4 @@
-//! Why somebody could not be signed in: what operators are told. Nothing in it is a secret, a code or a token.
+//! Why a sign-in has failed, in words for operators. None of them contains a secret, a code or a token.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ pub(crate) enum Problem {
     /// The secret of the console's client can't be read.
     #[error("the client secret can't be read: {0}")]
     Secret(String),
-    /// There was no answer.
+    /// The call failed.
     #[error("{what} can't be had: {why}")]
     Call {
-        /// What was asked for.
+        /// The document that was asked for.
         what: Document,
-        /// Why.
+        /// The cause of the failure.
         why: String,
     },
     /// There was no answer in time.
     #[error("{0} has not come within {wait} s", wait = PATIENCE.as_secs())]
     Late(Document),
-    /// The answer is no success.
+    /// The answer's status is not a success.
     #[error("instead of {what} the provider answered with status {status}{}", shown(error.as_ref()))]
     Status {
-        /// What was asked for.
+        /// The document that was asked for.
         what: Document,
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// The error code, if it gave one.
+        /// The error code, if the answer has one.
         error: Option<ErrorCode>,
     },
     /// The answer is too long.
@@ -37,7 +37,7 @@ pub(crate) enum Problem {
     /// The answer is not what it should be.
     #[error("{0} is not in its form")]
     Malformed(Document),
-    /// The discovery document is another provider's (OpenID Connect Discovery 1.0 §4.3).
+    /// The discovery document belongs to another provider (OpenID Connect Discovery 1.0 §4.3).
     #[error(
         "the discovery document has another issuer than console.oidc.issuer, which must be the same letter by letter"
     )]
@@ -47,7 +47,7 @@ pub(crate) enum Problem {
         "the discovery document has an {0} that can't be used: it must be an absolute URL, by https as the issuer"
     )]
     Endpoint(&'static str),
-    /// The code could be used by whoever gets hold of it.
+    /// The provider doesn't support PKCE, so that anybody who gets hold of the code could use it.
     #[error("the provider does not offer PKCE by S256 (code_challenge_methods_supported)")]
     NoPkce,
     /// The console can't authenticate.
@@ -55,19 +55,19 @@ pub(crate) enum Problem {
         "the provider takes neither client_secret_basic nor client_secret_post (token_endpoint_auth_methods_supported)"
     )]
     NoClientAuthentication,
-    /// The browser comes back with the answer to another sign-in.
+    /// The browser has come back with the answer to another sign-in.
     #[error("the answer has another state than this browser was given")]
     State,
-    /// The browser comes back from another provider.
+    /// The browser has come back from another provider.
     #[error("the answer names no issuer or another one (RFC 9207)")]
     OtherSender,
     /// The provider has sent the browser back with an error.
     #[error("the provider sent the browser back with the error {0}")]
     Refused(ErrorCode),
-    /// The browser brings nothing back.
+    /// The browser has come back without a code.
     #[error("the answer has neither a code nor an error")]
     NoCode,
-    /// There is no ID token.
+    /// The provider's answer has no ID token.
     #[error("the token response has no ID token: is openid among the scopes?")]
     NoIdToken,
     /// The ID token is not accepted.
@@ -75,34 +75,34 @@ pub(crate) enum Problem {
     IdToken(#[from] Flaw),
 }
 
-/// What is wrong with an ID token.
+/// Why an ID token is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Flaw {
-    /// It is no signed token.
+    /// It is not a signed token.
     #[error("is no signed token")]
     Malformed,
     /// Its algorithm is not allowed.
     #[error("is signed by an algorithm that is not allowed")]
     Algorithm,
-    /// Its key is not known.
+    /// Its key is unknown.
     #[error("is signed by a key that is not in the provider's key set")]
     Key,
     /// Its signature is wrong.
     #[error("has a wrong signature")]
     Signature,
-    /// It is another issuer's.
+    /// It was issued by another issuer.
     #[error("has another issuer (iss)")]
     Issuer,
-    /// It is for somebody else.
+    /// It is for another audience.
     #[error("is not for this client (aud)")]
     Audience,
-    /// It was issued to somebody else.
+    /// It was issued to another client.
     #[error("was issued to another client (azp)")]
     AuthorizedParty,
-    /// It has expired.
+    /// It has expired, or doesn't say when it will.
     #[error("has expired, or does not say when it will (exp)")]
     Expired,
-    /// It is from another time.
+    /// It was issued before the sign-in began, or in the future.
     #[error("was not issued during this sign-in (iat): is a clock wrong?")]
     IssuedAt,
     /// It belongs to another sign-in.
@@ -111,13 +111,13 @@ pub(crate) enum Flaw {
     /// It belongs to another access token.
     #[error("belongs to another access token (at_hash)")]
     AccessToken,
-    /// It says of nobody who they are.
+    /// It doesn't identify a user.
     #[error("has no subject (sub), or one that is longer than 255 characters")]
     Subject,
-    /// It does not name the user.
+    /// It doesn't have the claim with the user's name.
     #[error("has no claim {0:?} that names the user in 1 to 255 characters: see console.oidc.user")]
     User(String),
-    /// Nobody has checked the user's address.
+    /// The provider has not verified the user's address.
     #[error(
         "has an email that the provider does not call verified (email_verified): name another claim in console.oidc.user"
     )]
@@ -127,26 +127,26 @@ pub(crate) enum Flaw {
     Groups(String),
 }
 
-/// What has to be done about a [`Problem`], and by whom.
+/// What must be done about a [`Problem`], and by whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Whoever signs in begins again.
+    /// The user must begin to sign in again.
     Browser,
-    /// The provider did not sign them in, or they did not let it.
+    /// The provider refused to sign the user in, or the user refused.
     User,
-    /// The provider's answer can't be believed.
+    /// The provider's answer can't be trusted.
     Answer,
-    /// The provider is away, or is not what it is configured to be.
+    /// The provider can't be reached, or doesn't match its configuration.
     Provider,
 }
 
 impl Problem {
-    /// Says what has to be done about it, and by whom.
+    /// Says what must be done about the problem, and by whom.
     pub(crate) fn fault(&self) -> Fault {
         match self {
             Self::State | Self::NoCode => Fault::Browser,
             Self::Refused(error) if error.is_of_user() => Fault::User,
-            // A code is good once, and for a minute or so.
+            // A code can be used once, and for a minute or so.
             Self::Status { error: Some(error), .. } if error.0 == "invalid_grant" => Fault::Browser,
             Self::OtherSender | Self::IdToken(_) => Fault::Answer,
             Self::Secret(_)
@@ -165,7 +165,7 @@ impl Problem {
     }
 }
 
-/// An error code of OAuth, such as `access_denied` (RFC 6749 §4.1.2.1): what others wrote, and short and plain enough to be
+/// An error code of OAuth, such as `access_denied` (RFC 6749 §4.1.2.1): text that others wrote, but short and plain enough to be
 /// shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ErrorCode(String);
@@ -179,13 +179,13 @@ impl ErrorCode {
         Self(if is_code { text } else { "(no error code)" }.to_owned())
     }
 
-    /// The error code in the body of an answer (RFC 6749 §5.2).
+    /// Returns the error code in the body of an answer (RFC 6749 §5.2).
     pub(super) fn of_answer(body: &[u8]) -> Option<Self> {
         let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
         answer["error"].as_str().map(Self::of)
     }
 
-    /// Whether the user or the provider's rules have refused (OpenID Connect Core 1.0 §3.1.2.6).
+    /// Says whether the user or the provider's rules have refused (OpenID Connect Core 1.0 §3.1.2.6).
     fn is_of_user(&self) -> bool {
         [
             "access_denied",

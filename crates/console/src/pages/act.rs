@@ -1,4 +1,4 @@
-//! Acts that are asked for on a page of their own: what will happen, why it is done, and the button.
+//! Pages that ask before an act is done: they say what will happen, ask for a reason, and have a button.
 
 use tollgate_admin::{AdminError, Operation, second};
 use tollgate_server::error::Error;
@@ -14,21 +14,21 @@ use super::shared::Console;
 use super::view;
 use super::visit::{Outcome, Visit, page};
 
-/// What is asked before something is done.
+/// The question before an act.
 pub(super) struct Ask {
     pub(super) title: String,
-    /// What will happen.
+    /// What will happen, in words for people.
     pub(super) lead: &'static str,
     pub(super) facts: Vec<Fact>,
     pub(super) button: &'static str,
-    /// What must be ticked for what can't be undone.
+    /// The label of a box that must be ticked; `None` for an act that can be undone.
     pub(super) confirmation: Option<&'static str>,
-    /// Where to go back to.
+    /// The path of the page to go back to.
     pub(super) above: String,
 }
 
 impl Ask {
-    /// Makes the page.
+    /// Makes the page that asks.
     pub(super) fn page(self, visit: &Visit) -> Page {
         let Self { title, lead, facts, button, confirmation, above } = self;
         let mut form =
@@ -42,7 +42,7 @@ impl Ask {
     }
 }
 
-/// The methods of a page that asks, and of the form that it has.
+/// Returns the handlers of a page that asks, and of its form.
 pub(super) fn asked<A, B>(
     operation: Operation,
     ask: impl Fn(Visit) -> A + Clone + Send + Sync + 'static,
@@ -56,7 +56,7 @@ where
     only("GET, HEAD, POST", get(page(operation, ask)).post(page(operation, perform)))
 }
 
-/// Says of an act that takes two people that the first has asked for it.
+/// Tells the user that the act was done, or that a second person must ask for it, too.
 pub(super) fn done_or_asked(
     outcome: Result<(), AdminError>,
     done: &'static str,
@@ -68,7 +68,7 @@ pub(super) fn done_or_asked(
     }
 }
 
-/// Shows who has asked for an act that takes two people.
+/// Shows who has already asked for an act that takes two people.
 pub(super) async fn asked_before(
     visit: &Visit,
     operation: Operation,
@@ -84,19 +84,19 @@ pub(super) async fn asked_before(
     Ok(facts.flatten().collect())
 }
 
-/// Leads to a page that says what was done.
+/// Redirects to a page that says what was done.
 pub(super) fn done(path: &str, what: &str) -> Response {
     moved(&format!("{path}?done={what}"))
 }
 
-/// What was just done, by the word in the query. Any other word says nothing.
+/// Returns what was just done, from a word in the query. Other words have no effect.
 pub(super) fn notice(visit: &Visit) -> Result<Option<&'static str>, Error> {
     let query = visit.query()?;
     let known = NOTICES.iter().find(|(word, _)| query.given("done") == Some(*word));
     Ok(known.map(|(_, text)| *text))
 }
 
-/// The word of what waits for another person.
+/// The word for an act that waits for a second person.
 pub(super) const ASKED: &str = "asked";
 
 const NOTICES: [(&str, &str); 12] = [
@@ -114,7 +114,7 @@ const NOTICES: [(&str, &str); 12] = [
     ("replaced", "A new key signs now. Every token of the others is refused."),
 ];
 
-/// Shows the form again with what is wrong in it, or says what else went wrong.
+/// Shows the form again with its problems, or returns any other error.
 pub(super) fn again(page: Page, error: Error) -> Outcome {
     match error.problems() {
         Some(problems) => Ok(page.problems(&problems).response()),
@@ -122,7 +122,7 @@ pub(super) fn again(page: Page, error: Error) -> Outcome {
     }
 }
 
-/// Shows an id as a fact.
+/// Shows an id as a fact of the page.
 pub(super) fn id(name: &'static str, id: &impl ToString) -> Fact {
     super::page::fact(name, view::code(id))
 }

@@ -1,4 +1,4 @@
-//! What the pages of the console load beside themselves.
+//! The files that the console's pages load: styles, a script and an icon.
 
 use axum::response::Response;
 use http::{HeaderMap, Uri};
@@ -7,30 +7,30 @@ use tollgate_server::error::Error;
 
 use super::refused;
 
-/// Where they are.
+/// The path of the folder with the files.
 const FOLDER: &str = "/console/assets/";
 
-/// What all pages look like.
+/// The style of all pages.
 pub(crate) static STYLE: Asset = Asset::new(FOLDER, "tollgate", Kind::Css, pages::STYLE);
 
-/// What pages of panels look like, beyond that.
+/// The additional style of pages with panels.
 pub(crate) static PANELS: Asset = Asset::new(FOLDER, "panels", Kind::Css, pages::PANELS);
 
-/// What the console looks like, beyond that.
+/// The additional style of the console.
 pub(crate) static CONSOLE_STYLE: Asset =
     Asset::new(FOLDER, "console", Kind::Css, include_str!("../../assets/console.css"));
 
-/// What renews the figures of the overview. It works without.
+/// The script that updates the figures of the overview. The page works without it.
 pub(crate) static CONSOLE_SCRIPT: Asset =
     Asset::new(FOLDER, "console", Kind::Script, include_str!("../../assets/console.js"));
 
 /// The icon of all pages.
 pub(crate) static ICON: Asset = Asset::new(FOLDER, "icon", Kind::Svg, pages::ICON);
 
-/// All of them.
+/// Every file.
 static ALL: [&Asset; 5] = [&STYLE, &PANELS, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
 
-/// `GET /console/assets/{name}`. They are no secret, so nobody need have signed in.
+/// Answers `GET /console/assets/{name}`. The files are not secret, so nobody needs to have signed in.
 pub(super) async fn get(uri: Uri, asked: HeaderMap) -> Response {
     match ALL.into_iter().find(|asset| asset.to_string() == uri.path()) {
         Some(asset) => asset.response(&asked),

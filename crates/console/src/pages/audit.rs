@@ -1,4 +1,4 @@
-//! The audit trail.
+//! The pages of the audit trail.
 
 use std::time::UNIX_EPOCH;
 
@@ -16,12 +16,12 @@ use super::visit::{Outcome, Visit, page};
 use super::{paths, view};
 
 const PATH: &str = "/console/audit";
-/// How many a page has.
+/// The number of records on a page.
 const LIMIT: u32 = 50;
 const COLUMNS: [&str; 7] = ["Number", "When", "Outcome", "Act", "Object", "Who", "Reason"];
 const ORDERS: [(&str, &str); 2] = [("newest", "newest first"), ("oldest", "oldest first")];
 
-/// The routes of the audit trail.
+/// Returns the routes of the audit trail.
 pub(super) fn routes() -> Vec<Route> {
     let operation = Some(Operation::ListRecords);
     vec![
@@ -95,7 +95,7 @@ fn outcome(record: &Record) -> Cell {
         "refused" => Tag { text: "refused", is_good: false },
         "failed" => Tag { text: "failed", is_good: false },
         "asked" => Tag { text: "asked", is_good: false },
-        // What another program wrote is shown as it is on the page of the record.
+        // The text of another program is shown only on the page of the record.
         _ => Tag { text: "unknown", is_good: false },
     })
 }

@@ -7,13 +7,13 @@ use tollgate_server::Why;
 
 use crate::figures::{EVERY, Interval};
 
-/// The width and the height of the area that is drawn on.
+/// The width and the height of the drawing area.
 const WIDTH: f64 = 600.0;
 const HEIGHT: f64 = 120.0;
-/// How many intervals an hour has.
+/// The number of intervals in an hour.
 const HOUR: usize = 360;
 
-/// A chart.
+/// A chart with its lines and its scale.
 #[derive(Template)]
 #[template(path = "console/chart.html")]
 pub(super) struct Chart {
@@ -25,7 +25,7 @@ pub(super) struct Chart {
     top: String,
 }
 
-/// A line of a chart.
+/// A line of a chart, as points.
 struct Line {
     name: Cow<'static, str>,
     class: &'static str,
@@ -34,13 +34,13 @@ struct Line {
     most: String,
 }
 
-/// What is drawn as a line: its name, its look, and its value in an interval.
+/// The source of a line: its name, its style, and its value in an interval.
 type Drawn<'a> = (Cow<'static, str>, &'static str, &'a dyn Fn(&Interval) -> f64);
 
-/// How the lines of the most frequent reasons look.
+/// The styles of the lines for the most frequent reasons.
 const OF_REASONS: [&str; 3] = ["warn", "first", "second"];
 
-/// The charts of what happened in these intervals.
+/// Draws the charts of these intervals.
 pub(super) fn all(intervals: &[Interval]) -> Vec<Chart> {
     let rates = Chart::of(
         ("rates", "Requests and tokens", "a second"),
@@ -61,7 +61,7 @@ pub(super) fn all(intervals: &[Interval]) -> Vec<Chart> {
     vec![rates, refusals(intervals), latency]
 }
 
-/// The refusals by their reasons: a line for each of the most frequent ones, and one for all others.
+/// Draws the refusals by reason: a line for each of the most frequent reasons, and one for all others.
 fn refusals(intervals: &[Interval]) -> Chart {
     let count =
         |why: Why| intervals.iter().map(|interval| interval.counted.reasons[why as usize]).sum::<u64>();
@@ -104,7 +104,7 @@ impl Chart {
         Self { id, title, unit, lines: lines.collect(), top: number(top) }
     }
 
-    /// What the chart shows, in words.
+    /// Describes the chart in words.
     fn words(&self) -> String {
         let Self { title, unit, .. } = self;
         let lines =
@@ -113,7 +113,7 @@ impl Chart {
     }
 }
 
-/// The points of a line, the latest at the right edge.
+/// Returns the points of a line, the latest at the right edge.
 fn points(values: &[f64], top: f64) -> String {
     let step = WIDTH / place(HOUR - 1);
     let start = WIDTH - step * place(values.len().saturating_sub(1));
@@ -129,7 +129,7 @@ fn place(number: usize) -> f64 {
     number as f64
 }
 
-/// The next greater number that begins with 1, 2 or 5.
+/// Returns the next greater number that begins with 1, 2 or 5.
 fn ceiling(most: f64) -> f64 {
     let mut step = 0.001;
     loop {
@@ -155,7 +155,7 @@ fn number(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// How often what is drawn changes, in seconds.
+/// How often the charts change, in seconds.
 pub(super) const RENEWED_EVERY: u64 = EVERY.as_secs();
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Clients.
+//! The pages of clients.
 
 mod changes;
 mod fields;
@@ -16,7 +16,7 @@ use super::whole::Act;
 
 pub(super) use lists::of_merchant;
 
-/// The routes of clients.
+/// Returns the routes of clients.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = vec![
         (PATH, only("GET, HEAD", get(page(Some(Operation::ListClients), lists::list)))),

@@ -1,4 +1,4 @@
-//! What a form sends, and who may send one.
+//! The fields of a form, and the check that the form is the console's own.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -11,13 +11,13 @@ use tollgate_server::error::Error;
 
 use super::refused::Refused;
 
-/// No form of the console is longer, in bytes.
+/// The longest form of the console, in bytes.
 pub(super) const MAX_FORM: usize = 64 * 1024;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses a form that no page of this server has sent. Browsers say which site did (Fetch Metadata), or at least the origin; who
-/// says neither is no browser that people use.
+/// Refuses a form that was not sent by a page of this server. Browsers name the site that did (Fetch Metadata), or at least the origin; a
+/// program that names neither is not a browser that people use.
 pub(super) fn check_origin(head: &Parts) -> Result<(), Refused> {
     let is_own = match (head.headers.get(SEC_FETCH_SITE), head.headers.get(ORIGIN)) {
         (Some(site), _) => site == "same-origin",
@@ -34,13 +34,13 @@ pub(super) fn check_origin(head: &Parts) -> Result<(), Refused> {
 
 fn host(head: &Parts) -> Option<&str> {
     match head.uri.authority() {
-        // Over HTTP/2 it is in the URI.
+        // In HTTP/2 the host is in the URI.
         Some(authority) => Some(authority.as_str()),
         None => head.headers.get(HOST)?.to_str().ok(),
     }
 }
 
-/// The fields of a form, or the parameters of a query, each of which is there once.
+/// The fields of a form, or the parameters of a query, each of which appears once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields(BTreeMap<String, String>);
 
@@ -67,29 +67,29 @@ impl Fields {
         Ok(Self(fields))
     }
 
-    /// What a field says, without white space at its ends; empty if it is not there.
+    /// Returns the text of a field, without white space at its ends; empty if the field is missing.
     pub(super) fn text(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |text| text.trim())
     }
 
-    /// What a field says, if it says anything.
+    /// Returns the text of a field, unless it is empty.
     pub(super) fn given(&self, name: &str) -> Option<&str> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    /// Reads what a field says, if it says anything.
+    /// Parses the text of a field, unless it is empty.
     pub(super) fn parsed<T: FromStr>(&self, name: &'static str, expected: &str) -> Result<Option<T>, Error> {
         let parsed = self.given(name).map(str::parse).transpose();
         parsed.map_err(|_| Problem::new(name, expected).into())
     }
 
-    /// Whether a box is ticked, which must be for what can't be undone.
+    /// Fails unless the box is ticked that confirms an act which can't be undone.
     pub(super) fn check_confirmed(&self) -> Result<(), Error> {
         let problem = || Problem::new("confirm", "must be ticked: this can't be undone").into();
         self.given("confirm").map(drop).ok_or_else(problem)
     }
 
-    /// The same as another query, with other values.
+    /// Returns the query with another value for one parameter.
     pub(super) fn query_with(&self, name: &str, value: &str) -> String {
         let mut fields = self.0.clone();
         fields.retain(|_, value| !value.trim().is_empty());

@@ -1,30 +1,30 @@
-//! What is around every page: the way through the console, and who has signed in.
+//! The frame around every page: the navigation, and the user's name.
 
 use tollgate_admin::Operation;
 
 use super::session::Session;
 
-/// What is around a page.
+/// The frame around a page.
 #[derive(Debug, Clone)]
 pub(super) struct Frame {
-    /// Who has signed in.
+    /// The name of the user who has signed in.
     pub(super) user: String,
-    /// What every form carries.
+    /// The token that every form carries.
     pub(super) form_token: String,
-    /// The parts of the console that they may see.
+    /// The parts of the console that the user may see.
     pub(super) parts: Vec<Part>,
 }
 
-/// A part of the console.
+/// A part of the console, in the navigation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Part {
     pub(super) name: &'static str,
     pub(super) path: &'static str,
-    /// Whether the page is in it.
+    /// Whether the page belongs to this part.
     pub(super) is_here: bool,
 }
 
-/// Every part, and what whoever sees it must be allowed to do.
+/// Every part, with the operation that a user must be allowed to see it.
 const PARTS: [(&str, &str, Option<Operation>); 8] = [
     ("Overview", "/console", None),
     ("Merchants", "/console/merchants", Some(Operation::ListMerchants)),

@@ -1,4 +1,4 @@
-//! The signing keys, and their phases on a timeline.
+//! The pages of the signing keys, with their phases on a timeline.
 
 use axum::routing::get;
 use tollgate_admin::keys::{self, ListedKey};
@@ -19,7 +19,7 @@ use super::visit::{Outcome, Visit, page};
 const PATH: &str = "/console/keys";
 const COLUMNS: [&str; 6] = ["Algorithm", "Phase", "Timeline", "Signs from", "Next phase", "Id"];
 
-/// The routes of signing keys.
+/// Returns the routes of signing keys.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = vec![(PATH, only("GET, HEAD", get(page(Some(Operation::ListKeys), list))))];
     routes.extend([Act::Rotate, Act::Compromised, Act::Create].map(|act| {
@@ -64,7 +64,7 @@ fn row(listed: &ListedKey, keys: &[ListedKey], scale: Scale) -> Vec<Cell> {
     ]
 }
 
-/// What can be done about signing keys.
+/// An act on signing keys.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Rotate,
@@ -151,7 +151,7 @@ async fn perform(visit: Visit, act: Act) -> Outcome {
     }
 }
 
-/// The algorithm that is chosen, none for all.
+/// Returns the algorithm that is chosen in the form; `None` for all.
 fn checked(visit: &Visit, act: Act) -> Result<Option<Algorithm>, Error> {
     let algorithm = visit.form().parsed("algorithm", "must be the name of an algorithm")?;
     if matches!(act, Act::Create) && algorithm.is_none() {

@@ -1,4 +1,4 @@
-//! Merchants.
+//! The pages of merchants.
 
 use tollgate_admin::merchants::{self, MerchantFilter, NewMerchant};
 use tollgate_admin::{AdminError, Name, Operation, tokens};
@@ -17,10 +17,10 @@ use super::visit::{Outcome, Visit, page};
 use super::whole::Act;
 use axum::routing::get;
 
-/// How many a page has.
+/// The number of merchants on a page.
 const LIMIT: u32 = 50;
 
-/// The routes of merchants.
+/// Returns the routes of merchants.
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = vec![
         (PATH, only("GET, HEAD", get(page(Some(Operation::ListMerchants), list)))),
@@ -152,7 +152,7 @@ async fn renamed(visit: Visit) -> Outcome {
     }
 }
 
-/// Where it is asked whether an act is to be done to a merchant.
+/// Returns the path of the page that asks before an act.
 const fn path(act: Act) -> &'static str {
     match act {
         Act::Disable => "/console/merchants/{id}/disable",
@@ -162,7 +162,7 @@ const fn path(act: Act) -> &'static str {
     }
 }
 
-/// The operation that the act is.
+/// Returns the operation for an act.
 const fn operation(act: Act) -> Operation {
     match act {
         Act::Disable => Operation::DisableMerchant,
@@ -172,7 +172,7 @@ const fn operation(act: Act) -> Operation {
     }
 }
 
-/// What will happen.
+/// Returns what will happen, in words for people.
 const fn lead(act: Act) -> &'static str {
     match act {
         Act::Disable => {

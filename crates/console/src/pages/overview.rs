@@ -1,4 +1,4 @@
-//! The page that comes first: how this server stands, and who is refused most.
+//! The first page: the state of this server, and who is refused most.
 
 use askama::Template;
 use http::StatusCode;
@@ -12,7 +12,7 @@ use super::page::{Cell, Fact, Page, Section, Table, Tag, fact, html};
 use super::visit::{Outcome, Visit};
 use super::{paths, view};
 
-/// How many refusals are listed.
+/// The most refusals that are listed.
 const MOST: usize = 20;
 const COLUMNS: [&str; 6] = ["Client", "Why", "Times", "First", "Last", "From"];
 
@@ -32,7 +32,7 @@ pub(super) async fn show(visit: Visit) -> Outcome {
     Ok(page.response())
 }
 
-/// The charts of the overview by themselves, for the script that renews them.
+/// Answers with only the charts of the overview, for the script that updates them.
 pub(super) async fn figures(visit: Visit) -> Outcome {
     if !sees_figures(&visit) {
         return Err(Error::NotFound);
@@ -69,7 +69,7 @@ fn standing(visit: &Visit) -> Vec<Fact> {
     ]
 }
 
-/// How often clients were refused for each reason.
+/// Returns a section with the number of refusals for each reason.
 fn by_reason(visit: &Visit) -> Section {
     let state = visit.state();
     let (intervals, totals) = (visit.figures(), state.metrics().totals());
@@ -88,7 +88,7 @@ fn by_reason(visit: &Visit) -> Section {
     Section { table: Some(table), ..Section::new("Refusals by reason") }
 }
 
-/// Who was refused here most often.
+/// Returns a section with the clients that were refused here most often.
 fn refused(visit: &Visit) -> Section {
     let state = visit.state();
     let now = state.installation().now();

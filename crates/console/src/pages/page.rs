@@ -1,4 +1,4 @@
-//! A page, as it is put together: what is said in it, whatever it is about. The template gives it its look.
+//! A page as a structure, whatever it is about. The template turns it into HTML.
 
 use askama::Template;
 use axum::body::Body;
@@ -12,7 +12,7 @@ use super::charts::Chart;
 use super::frame::Frame;
 use super::timeline::Track;
 
-/// A page.
+/// A page of the console.
 #[derive(Template)]
 #[template(path = "console/page.html")]
 pub(super) struct Page {
@@ -20,20 +20,20 @@ pub(super) struct Page {
     pub(super) title: String,
     pub(super) tag: Option<Tag>,
     pub(super) lead: String,
-    /// Where the page belongs: the page above it.
+    /// A link to the page above this one.
     pub(super) above: Option<Link>,
     /// What has just been done.
     pub(super) notice: Option<&'static str>,
-    /// What is wrong with the form.
+    /// The problems of the form that concern no field.
     pub(super) problems: Vec<Problem>,
     pub(super) links: Vec<Link>,
     pub(super) sections: Vec<Section>,
-    /// Whether a script renews its figures.
+    /// Whether a script updates its figures.
     pub(super) is_live: bool,
 }
 
 impl Page {
-    /// Makes a page with nothing in it.
+    /// Makes an empty page.
     pub(super) fn new(frame: Frame, title: impl Into<String>) -> Self {
         Self {
             frame,
@@ -49,25 +49,24 @@ impl Page {
         }
     }
 
-    /// Says below which page it is.
+    /// Sets the link to the page above.
     pub(super) fn below(mut self, above: Link) -> Self {
         self.above = Some(above);
         self
     }
 
-    /// Says what it is about.
+    /// Sets the first sentence of the page.
     pub(super) fn lead(mut self, lead: impl Into<String>) -> Self {
         self.lead = lead.into();
         self
     }
 
-    /// Adds a section.
     pub(super) fn section(mut self, section: Section) -> Self {
         self.sections.push(section);
         self
     }
 
-    /// Puts what is wrong with its form beside the fields, and on top what is about none of them.
+    /// Puts the problems of its form next to the fields, and those that concern no field at the top.
     pub(super) fn problems(mut self, problems: &Problems) -> Self {
         for problem in problems {
             let forms = self.sections.iter_mut().filter_map(|section| section.form.as_mut());
@@ -81,13 +80,13 @@ impl Page {
         self
     }
 
-    /// Answers with it.
+    /// Returns the page as an answer.
     pub(super) fn response(&self) -> Response {
         let status = if self.problems.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         html_with(status, self, Policy { scripts: self.is_live, ..Policy::default() })
     }
 
-    /// The label of the field that a problem is about, and where it is in the page.
+    /// Returns the label of the field that a problem concerns, and the field's place in the page.
     fn place_of(&self, problem: &Problem) -> Option<(&'static str, String)> {
         let mut fields = self.sections.iter().filter_map(|section| section.form.as_ref());
         let field = fields.find_map(|form| form.fields.iter().find(|field| field.name == problem.field))?;
@@ -109,24 +108,23 @@ pub(super) struct Section {
 }
 
 impl Section {
-    /// Makes a section with nothing in it.
+    /// Makes an empty section.
     pub(super) fn new(title: impl Into<String>) -> Self {
         Self { title: title.into(), ..Self::default() }
     }
 }
 
-/// Something that is so.
+/// A fact of a section: a name and a value.
 pub(super) struct Fact {
     pub(super) name: &'static str,
     pub(super) value: Cell,
 }
 
-/// Makes a fact.
 pub(super) fn fact(name: &'static str, value: Cell) -> Fact {
     Fact { name, value }
 }
 
-/// A link, which looks like a button where it leads to something that is done.
+/// A link, which looks like a button if it leads to an act.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) href: String,
@@ -134,7 +132,7 @@ pub(super) struct Link {
     pub(super) look: Look,
 }
 
-/// How a link or a button looks.
+/// The look of a link or a button.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
     Primary,
@@ -153,21 +151,20 @@ impl Look {
 }
 
 impl Link {
-    /// Makes a link.
     pub(super) fn new(href: impl Into<String>, text: impl Into<String>, look: Look) -> Self {
         Self { href: href.into(), text: text.into(), look }
     }
 }
 
-/// A word that says how something stands.
+/// A word for a state.
 #[derive(Debug, Clone)]
 pub(super) struct Tag {
     pub(super) text: &'static str,
-    /// Whether that is as it should be.
+    /// Whether the state is as it should be.
     pub(super) is_good: bool,
 }
 
-/// What is in a cell of a table, or the value of a fact.
+/// The content of a table's cell, or the value of a fact.
 #[derive(Template)]
 #[template(path = "console/cell.html")]
 pub(super) enum Cell {
@@ -175,45 +172,44 @@ pub(super) enum Cell {
     Code(String),
     Tag(Tag),
     Link(Link),
-    /// A time, as people and as programs read it.
+    /// A time, for people and for programs.
     Time(String, String),
     Track(Track),
     Many(Vec<Cell>),
     Nothing(&'static str),
 }
 
-/// A table.
+/// A table with its columns and rows.
 pub(super) struct Table {
     pub(super) columns: Vec<&'static str>,
     pub(super) rows: Vec<Vec<Cell>>,
-    /// What is said if it is empty.
+    /// The text instead of an empty table.
     pub(super) empty: &'static str,
-    /// Where the first and the next page of it are.
+    /// The paths of its first and its next page.
     pub(super) first: Option<String>,
     pub(super) next: Option<String>,
 }
 
 impl Table {
-    /// Makes a table.
     pub(super) fn new(columns: &[&'static str], empty: &'static str, rows: Vec<Vec<Cell>>) -> Self {
         Self { columns: columns.to_vec(), rows, empty, first: None, next: None }
     }
 }
 
-/// A form.
+/// A form with its fields and buttons.
 pub(super) struct Form {
     pub(super) action: String,
-    /// Whether it changes something. Otherwise it filters a list.
+    /// Whether it changes something; otherwise it filters a list.
     pub(super) is_post: bool,
     pub(super) fields: Vec<Field>,
     pub(super) button: &'static str,
     pub(super) look: Look,
-    /// Where else to go.
+    /// The path to go to instead of sending the form.
     pub(super) cancel: Option<String>,
 }
 
 impl Form {
-    /// Makes a form that changes something, unless one goes back to `cancel`.
+    /// Makes a form that changes something, with a link back to `cancel`.
     pub(super) fn post(action: impl Into<String>, button: &'static str, cancel: impl Into<String>) -> Self {
         let cancel = Some(cancel.into());
         Self { action: action.into(), is_post: true, fields: Vec::new(), button, look: Look::Primary, cancel }
@@ -225,7 +221,6 @@ impl Form {
         Self { action: action.into(), is_post: false, fields, button, look, cancel: None }
     }
 
-    /// Adds a field.
     pub(super) fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
@@ -243,13 +238,13 @@ pub(super) struct Field {
     pub(super) problem: Option<String>,
 }
 
-/// The kinds of fields.
+/// The kind of a field.
 pub(super) enum FieldKind {
     Line,
     Lines,
     Hidden,
     Box,
-    /// Values, each with what people read.
+    /// A choice of values, each with a text for people.
     Choice(Vec<(&'static str, &'static str)>),
 }
 
@@ -265,7 +260,7 @@ impl Field {
         Self { kind: FieldKind::Lines, ..Self::line(name, label, value) }
     }
 
-    /// Makes a field that goes along and is not seen.
+    /// Makes a field that is sent along but not shown.
     pub(super) fn hidden(name: &'static str, value: impl Into<String>) -> Self {
         Self { kind: FieldKind::Hidden, ..Self::line(name, "", value) }
     }
@@ -275,7 +270,6 @@ impl Field {
         Self { kind: FieldKind::Box, ..Self::line("confirm", label, "yes") }.required()
     }
 
-    /// Makes a choice.
     pub(super) fn choice(
         name: &'static str,
         label: &'static str,
@@ -285,19 +279,19 @@ impl Field {
         Self { kind: FieldKind::Choice(of.to_vec()), ..Self::line(name, label, value) }
     }
 
-    /// Makes the field of a reason.
+    /// Makes the field for the reason of a change.
     pub(super) fn reason(value: impl Into<String>) -> Self {
         let hint = "For the audit trail, such as the number of a ticket. Write no personal data.";
         Self::line("reason", "Reason", value).hint(hint)
     }
 
-    /// Says what belongs into it.
+    /// Sets the hint that says what belongs into the field.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
     }
 
-    /// Asks for it.
+    /// Makes the field required.
     pub(super) fn required(mut self) -> Self {
         self.is_required = true;
         self
@@ -307,12 +301,12 @@ impl Field {
         format!("field-{}", self.name.replace('_', "-"))
     }
 
-    /// Whether a choice says this.
+    /// Says whether the field, a choice, has this value.
     fn has(&self, value: &str) -> bool {
         self.value == value
     }
 
-    /// What describes it: its hint and its problem.
+    /// Returns the ids of the field's hint and its problem.
     fn described_by(&self) -> String {
         let id = self.id();
         let hint = (!self.hint.is_empty()).then(|| format!("{id}-hint"));
@@ -329,12 +323,12 @@ pub(super) fn html(status: StatusCode, page: &impl Template) -> Response {
 fn html_with(status: StatusCode, page: &impl Template, policy: Policy<'_>) -> Response {
     let html = page.render().expect("a template writes into a string, which never fails");
     let mut headers = headers(policy);
-    // Without one of its own, a form would have no origin, by which another site's is told apart.
+    // Without a policy of its own, a form would be sent without an origin, which tells it from another site's form.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     (status, headers, Body::from(html)).into_response()
 }
 
-/// Leads the browser to another page of the console.
+/// Redirects the browser to another page of the console.
 pub(super) fn moved(to: &str) -> Response {
     let to = HeaderValue::from_str(to).expect("a path is visible ASCII");
     (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()

@@ -27,7 +27,7 @@ use super::sign_in::SignIn;
 use super::visit::whence;
 use crate::oidc::{Callback, Fault, Identity, Problem, Provider};
 
-/// Sends somebody to the provider.
+/// Sends a user to the provider.
 pub(super) async fn begin(
     Shared(console): Shared<Arc<Console>>,
     Extension(arrival): Extension<Arrival>,
@@ -40,7 +40,7 @@ pub(super) async fn begin(
     }
 }
 
-/// Takes back somebody whom the provider has sent.
+/// Receives a user whom the provider has sent back.
 pub(super) async fn end(
     Shared(console): Shared<Arc<Console>>,
     Extension(arrival): Extension<Arrival>,
@@ -52,33 +52,34 @@ pub(super) async fn end(
         Err(refused) => return refused.response(),
     };
     let mut response = signing_in.end(&head).await.unwrap_or_else(|failure| signing_in.refused(failure));
-    // What it keeps is good once, whatever has come of it; and the address of this page, in which the code stands, is told nobody.
+    // The cookie can be used once, whatever the outcome; and the address of this page, which contains the code, is told to nobody.
     response.headers_mut().append(SET_COOKIE, no_cookie());
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
-/// Why somebody is not signed in.
+/// Why a user is not signed in.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// This browser has not begun to.
+    /// This browser has not begun a sign-in.
     #[error("the sign-in was not begun in this browser, or under another master key")]
     NotBegun,
-    /// The provider did not do its part, or nobody knows whether it did.
+    /// The provider did not sign the user in, or it is unknown whether it did.
     #[error(transparent)]
     Provider(#[from] Problem),
     /// None of the groups has a role.
     #[error("no group of the user has a role")]
     NoRole,
-    /// It is too late, or the second time.
+    /// The sign-in has expired, or was used before.
     #[error("{}", over(.0))]
     Over(AdminError),
-    /// It has nothing to do with who they are.
+    /// The error has nothing to do with the user.
     #[error("{}", .0.message())]
     Error(Error),
 }
 
-/// What the errors of links mean for a sign-in by the provider, which the trail lets begin once, too.
+/// Returns the message for a sign-in by the provider that can't be used, from the error about a link: in the trail, both can be used
+/// once.
 fn over(error: &AdminError) -> String {
     match error {
         AdminError::ExpiredLink => "this sign-in took longer than ten minutes".to_owned(),
@@ -103,7 +104,7 @@ impl From<StoreError> for Failure {
 }
 
 impl Failure {
-    /// Whether the operators should look at it: the provider is away, or its answer can't be believed.
+    /// Says whether operators should look at it: the provider can't be reached, or its answer can't be trusted.
     fn is_for_operators(&self) -> bool {
         matches!(self, Self::Provider(problem) if matches!(problem.fault(), Fault::Provider | Fault::Answer))
     }
@@ -115,7 +116,7 @@ impl Failure {
         }
     }
 
-    /// What whoever signs in can do about it.
+    /// Returns what the user can do about it.
     fn told(&self) -> &'static str {
         match self {
             Self::NotBegun | Self::Over(AdminError::ExpiredLink) => {
@@ -147,7 +148,7 @@ impl Failure {
     }
 }
 
-/// Somebody who signs in by the provider.
+/// A sign-in by the provider.
 struct SigningIn<'a> {
     own: &'a Console,
     provider: &'a Provider,
@@ -191,7 +192,7 @@ impl<'a> SigningIn<'a> {
         Ok(self.let_in(self.admit(&begun, identity).await?))
     }
 
-    /// Begins the session of somebody whom the provider knows, if their groups give them a role.
+    /// Begins the session of a user whom the provider has authenticated, if their groups give them a role.
     async fn admit(&self, begun: &Begun, identity: Identity) -> Result<SignedIn, Failure> {
         let Identity { user, subject, roles } = identity;
         let (id, behind, until) = (begun.id, begun.behind, begun.until());
@@ -204,8 +205,8 @@ impl<'a> SigningIn<'a> {
         Ok(console::sign_in_named(&self.admin, named, &self.by).await?)
     }
 
-    /// Answers with the session's cookie and a page that leads on. A redirect would not do: to the browser it is the provider that
-    /// leads here, and what another site leads to is sent no cookie of a session.
+    /// Answers with the session's cookie and a page that leads on. A redirect would not do: for the browser, it is the provider that
+    /// leads here, and a request that another site leads to is sent without the cookie of a session.
     fn let_in(&self, signed_in: SignedIn) -> Response {
         let now = self.own.server.installation().store_time();
         let mut response = html(StatusCode::OK, &LetIn { user: &signed_in.user });
@@ -218,8 +219,8 @@ impl<'a> SigningIn<'a> {
         self.admin.now().await
     }
 
-    /// Says to whoever signs in what they can do about it, and to the operators what it is. The trail says it, too; anybody can try,
-    /// so there is a bound to that.
+    /// Tells the user what they can do about it, and operators what the problem is, in the log and the trail. Anybody can try,
+    /// so the number of records is limited.
     fn refused(&self, failure: Failure) -> Response {
         let failure = match failure {
             Failure::Error(error) => return refused::alone(error),
@@ -241,7 +242,7 @@ impl<'a> SigningIn<'a> {
     }
 }
 
-/// The page that leads on from the provider.
+/// The page that leads on from the provider to the console.
 #[derive(Template)]
 #[template(path = "console/signed-in.html")]
 struct LetIn<'a> {

@@ -1,4 +1,4 @@
-//! What a browser keeps while its user is at the provider: sealed, for this host alone, and for a few minutes.
+//! The cookie that a browser keeps while its user is at the provider: sealed, for this host only, and for a few minutes.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use tollgate_keys::MasterKeys;
 use super::session::{cookie, drawn};
 use crate::oidc::Drawn;
 
-/// Within which time somebody must come back from the provider.
+/// How long a user may take to come back from the provider.
 pub(super) const TTL: Duration = Duration::from_secs(10 * 60);
 
-/// The cookie. Unlike that of a session it comes along when another site, the provider, leads the browser here.
+/// The name of the cookie. Unlike the cookie of a session, it is sent when another site, the provider, leads the browser here.
 const COOKIE_NAME: &str = "__Host-tollgate-console-oidc";
-/// What it is sealed as.
+/// The purpose for which it is sealed.
 const BEGUN: &str = "oidc";
 
 /// A sign-in that was begun in a browser.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Begun {
-    /// The session that it is to begin.
+    /// The session that will begin with it.
     pub(super) id: SessionId,
-    /// The number of a record before which it was not yet.
+    /// The number of a record that was written before the session existed.
     pub(super) behind: u64,
     since: u64,
     state: String,
@@ -33,7 +33,7 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// Begins a sign-in.
+    /// Draws the random values of a new sign-in.
     pub(super) fn new(behind: u64, now: Timestamp) -> Self {
         Self {
             id: SessionId::random(&mut rand::rng()),
@@ -45,29 +45,29 @@ impl Begun {
         }
     }
 
-    /// Reads what a browser has kept; `None` if it was given nothing.
+    /// Reads the sign-in from a browser's cookie; `None` if there is no valid cookie.
     pub(super) fn of(headers: &HeaderMap, keys: &MasterKeys) -> Option<Self> {
         opened(keys, BEGUN, cookie(headers, COOKIE_NAME)?)
     }
 
-    /// Until when somebody must have come back.
+    /// Returns until when the user must have come back.
     pub(super) fn until(&self) -> Timestamp {
         Timestamp::from_millis(self.since).after(TTL)
     }
 
-    /// What must come back.
+    /// Returns the random values that must come back.
     pub(super) fn drawn(&self) -> Drawn<'_> {
         let Self { state, nonce, verifier, since, .. } = self;
         Drawn { state, nonce, verifier, begun_at: Timestamp::from_millis(*since) }
     }
 
-    /// The cookie, for as long as it is good.
+    /// Returns the header that sets the cookie.
     pub(super) fn set_cookie(&self, keys: &MasterKeys) -> HeaderValue {
         cookie_of(&sealed(keys, BEGUN, self), TTL.as_secs())
     }
 }
 
-/// The cookie that takes it from the browser.
+/// Returns the header that deletes the cookie.
 pub(super) fn no_cookie() -> HeaderValue {
     cookie_of("", 0)
 }

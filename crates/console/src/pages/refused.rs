@@ -1,4 +1,4 @@
-//! Why a page is not shown, as a page.
+//! Pages that say why another page is not shown.
 
 use askama::Template;
 use axum::response::{IntoResponse as _, Response};
@@ -16,15 +16,15 @@ use super::paths;
 /// Why a page is not shown.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// Nobody has signed in, or the session is over.
+    /// Nobody has signed in, or the session has ended.
     SignedOut(Method),
-    /// Another site sent the form.
+    /// The form was sent by another site.
     Site,
-    /// The form is not of this session.
+    /// The form doesn't belong to this session.
     Form,
-    /// Whoever has signed in does not have the role.
+    /// The user does not have the role.
     Role(Box<Frame>, Role),
-    /// Anything else.
+    /// An error of the act, or of the request.
     Error(Error),
 }
 
@@ -35,7 +35,7 @@ impl From<Error> for Refused {
 }
 
 impl Refused {
-    /// The answer.
+    /// Returns the answer.
     pub(super) fn response(self) -> Response {
         let nothing = "Nothing was done.";
         match self {
@@ -66,12 +66,12 @@ impl Refused {
     }
 }
 
-/// Says what went wrong to whoever has signed in.
+/// Shows an error to a user who has signed in.
 pub(super) fn failed(frame: &Frame, error: Error) -> Response {
     of_error(Some(frame), error)
 }
 
-/// Says what went wrong to anybody.
+/// Shows an error to somebody who may not have signed in.
 pub(super) fn alone(error: Error) -> Response {
     of_error(None, error)
 }
@@ -87,7 +87,7 @@ fn of_error(frame: Option<&Frame>, error: Error) -> Response {
         Code::Unavailable | Code::OutcomeUnknown | Code::InternalError => "That did not work",
         _ => "That can't be done",
     };
-    // It is counted and logged as any other refusal, and has its status and what else belongs to it.
+    // The refusal is counted and logged like any other, and keeps its status and headers.
     let refused = error.into_response();
     let mut response = html(refused.status(), &Message { frame, title, lead: &lead });
     let (mut parts, _) = refused.into_parts();

@@ -1,4 +1,4 @@
-//! The revocations in force.
+//! The page of the revocations in force.
 
 use axum::routing::get;
 use tollgate_admin::Operation;
@@ -14,11 +14,11 @@ use super::{paths, view};
 
 const PATH: &str = "/console/revocations";
 const NEW: &str = "/console/revocations/new";
-/// How many a page has.
+/// The number of revocations on a page.
 const LIMIT: u32 = 100;
 const COLUMNS: [&str; 4] = ["What", "Id", "Which tokens", "Remembered until"];
 
-/// The routes of revocations.
+/// Returns the routes of revocations.
 pub(super) fn routes() -> Vec<Route> {
     vec![
         (PATH, only("GET, HEAD", get(page(Some(Operation::ListRevocations), list)))),

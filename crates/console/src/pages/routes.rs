@@ -1,4 +1,4 @@
-//! How the routes of the console are put together.
+//! Building blocks for the routes of the console.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use tollgate_server::error::Error;
 use super::refused;
 use super::shared::Console;
 
-/// A path of the console, and what answers there.
+/// A path of the console, and its handlers.
 pub(super) type Route = (&'static str, MethodRouter<Arc<Console>>);
 
-/// Refuses every other method.
+/// Refuses every method that the route doesn't have.
 pub(super) fn only(allow: &'static str, methods: MethodRouter<Arc<Console>>) -> MethodRouter<Arc<Console>> {
     methods.fallback(async move || refused::alone(Error::MethodNotAllowed { allow }))
 }

@@ -1,4 +1,4 @@
-//! The secrets of clients.
+//! The pages of clients' secrets.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use super::shown_once::{self, Shown, once};
 use super::visit::{Outcome, Visit};
 use super::{paths, view};
 
-/// The route of a new secret, as idempotency keys count for it.
+/// The route of a new secret, for which idempotency keys are unique.
 const CREATE: &str = "POST /console/clients/{id}/secrets/new";
-/// How long the other secrets stay good, for whom rolls a new one out.
+/// How long the other secrets may stay valid while a new one is rolled out.
 const OVERLAPS: [(&str, &str); 6] = [
     ("", "as long as they would"),
     ("1h", "for an hour"),
@@ -30,7 +30,7 @@ const OVERLAPS: [(&str, &str); 6] = [
 ];
 const COLUMNS: [&str; 6] = ["Id", "Status", "Created", "Last used", "Used from", "Expires"];
 
-/// The routes of secrets.
+/// Returns the routes of secrets.
 pub(super) fn routes() -> Vec<Route> {
     vec![
         ("/console/clients/{id}/secrets/new", asked(Operation::CreateSecret, new, create)),
@@ -38,7 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// The secrets of a client, as far as whoever has signed in may see them.
+/// Returns the section with the secrets of a client, as far as the user may see them.
 pub(super) async fn of_client(visit: &Visit, client: &Client, now: Timestamp) -> Result<Section, Error> {
     let lead = "When a secret was last used is known within a minute. One that was imported has the name of its slow hash until it is \
                 used."
@@ -95,7 +95,7 @@ fn row(
     ]
 }
 
-/// The beginning of an id, which tells the few of a client apart.
+/// Returns the beginning of an id, which tells a client's few secrets apart.
 fn short(id: SecretId) -> String {
     id.to_string().chars().take(8).collect()
 }

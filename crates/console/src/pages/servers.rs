@@ -1,4 +1,4 @@
-//! The servers that share the store, and the store itself.
+//! The page of the servers that share the store, and of the store itself.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::routes::{Route, only};
 use super::view;
 use super::visit::{Outcome, Visit, page};
 
-/// A server that has been silent for so long runs no more.
+/// How long a server may be silent until it counts as ended.
 const SILENT: Duration = Duration::from_secs(30);
-/// How long one that ran is listed.
+/// How long an ended server is listed.
 const LISTED: Duration = Duration::from_secs(24 * 60 * 60);
 const COLUMNS: [&str; 3] = ["Machine", "Status", "Last heard of"];
 
-/// The route. Whoever may see keys and revocations may see who uses them.
+/// Returns the route. Users who may see keys and revocations may see the servers that use them.
 pub(super) fn routes() -> Vec<Route> {
     vec![("/console/servers", only("GET, HEAD", get(page(Some(Operation::ListKeys), show))))]
 }

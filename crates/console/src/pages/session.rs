@@ -1,7 +1,7 @@
-//! Sessions: who has signed in, as it stands sealed in the cookie of a browser.
+//! Sessions of users who have signed in, which are sealed in the cookie of their browser.
 //!
-//! What is sealed can be neither read nor changed there. That a session was ended stands in the audit trail, which is asked at
-//! every request: on every server, it counts at once.
+//! A sealed session can be neither read nor changed there. That a session has ended is written in the audit trail, which is read for
+//! every request: it counts on every server at once.
 
 use std::time::Duration;
 
@@ -16,26 +16,26 @@ use tollgate_config::Config;
 use tollgate_core::{Timestamp, constant_time};
 use tollgate_keys::MasterKeys;
 
-/// The cookie. Browsers take a name with this prefix only from the host itself, over a secure connection and for all paths
-/// (RFC 6265bis §4.1.3); to them one with their own machine is secure.
+/// The name of the cookie. Browsers accept a name with this prefix only from the host itself, over a secure connection and for all paths
+/// (RFC 6265bis §4.1.3); a connection to their own machine counts as secure.
 const COOKIE_NAME: &str = "__Host-tollgate-console";
-/// What a session is sealed as.
+/// The purpose for which a session is sealed.
 const SESSION: &str = "session";
-/// How old what a cookie says of the last request may be before the browser is given a new one.
+/// How old the time of the last request in a cookie may be until the browser is given a new cookie.
 const RENEWED_AFTER: Duration = Duration::from_secs(60);
 /// How far the clocks of two servers may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(60);
 
-/// A session, as a browser has shown it.
+/// A session, as the browser's cookie has it.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
-    /// Who has signed in.
+    /// The user and their roles.
     pub(super) signed_in: SignedIn,
-    /// What every form must carry, so that no other page can send one.
+    /// The token that every form must carry, so that no other site can send one.
     form_token: String,
-    /// When they have signed in.
+    /// When the session began.
     begun_at: Timestamp,
-    /// When something was last asked for in it, as the cookie says.
+    /// When the last request was made in it, according to the cookie.
     seen_at: Timestamp,
 }
 
@@ -51,12 +51,12 @@ struct Sealed {
 }
 
 impl Session {
-    /// Begins with somebody who has signed in at `now`.
+    /// Begins the session of a user who has signed in at `now`.
     pub(super) fn new(signed_in: SignedIn, now: Timestamp) -> Self {
         Self { signed_in, form_token: drawn(), begun_at: now, seen_at: now }
     }
 
-    /// Reads the session that a browser shows; `None` if there is none, or it is over.
+    /// Reads the session from a browser's cookie; `None` if there is none, or it has ended.
     pub(super) fn of(
         headers: &HeaderMap,
         keys: &MasterKeys,
@@ -78,12 +78,12 @@ impl Session {
         Some(Self { signed_in, form_token, begun_at, seen_at })
     }
 
-    /// The cookie that says that something was asked for at `now`; `None` while the browser's is new enough.
+    /// Returns the header for a cookie with a request at `now`; `None` while the browser's cookie is recent enough.
     pub(super) fn renewed(&self, keys: &MasterKeys, now: Timestamp) -> Option<HeaderValue> {
         (now.since(self.seen_at) >= RENEWED_AFTER).then(|| self.set_cookie(keys, now))
     }
 
-    /// The cookie, for this run of the browser.
+    /// Returns the header that sets the cookie, until the browser is closed.
     pub(super) fn set_cookie(&self, keys: &MasterKeys, now: Timestamp) -> HeaderValue {
         let SignedIn { id, user, scope, behind } = &self.signed_in;
         let content = Sealed {
@@ -98,18 +98,18 @@ impl Session {
         cookie_of(&sealed(keys, SESSION, &content), "")
     }
 
-    /// What every form carries.
+    /// Returns the token that every form carries.
     pub(super) fn form_token(&self) -> &str {
         &self.form_token
     }
 
-    /// Says whether a form is of this session.
+    /// Says whether a form belongs to this session.
     pub(super) fn has_form_token(&self, token: &str) -> bool {
         constant_time::equal(self.form_token.as_bytes(), token.as_bytes())
     }
 }
 
-/// The cookie that takes the session from the browser.
+/// Returns the header that deletes the session's cookie.
 pub(super) fn no_cookie() -> HeaderValue {
     cookie_of("", "; Max-Age=0")
 }
@@ -119,7 +119,7 @@ fn cookie_of(value: &str, more: &str) -> HeaderValue {
     HeaderValue::try_from(cookie).expect("base64url is visible ASCII")
 }
 
-/// The value of a cookie. Where there are two, one was put there by somebody else, and neither counts.
+/// Returns the value of a cookie. If there are two, somebody else has set one of them, and neither counts.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
@@ -127,7 +127,7 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     own.next().filter(|_| own.next().is_none())
 }
 
-/// Draws what can't be guessed: 256 bits.
+/// Draws a text that can't be guessed: 256 bits.
 pub(super) fn drawn() -> String {
     let mut bytes = [0; 32];
     rand::rng().fill_bytes(&mut bytes);

@@ -1,4 +1,4 @@
-//! What the pages of the console share.
+//! The state that the pages of the console share.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,18 +9,18 @@ use super::paths;
 use crate::figures::Figures;
 use crate::oidc::Provider;
 
-/// What the pages of the console share.
+/// The state that the pages of the console share.
 pub(crate) struct Console {
     /// The server that it is mounted in.
     pub(crate) server: Arc<State>,
-    /// By which people can sign in.
+    /// The provider by which people can sign in, once it is set.
     pub(crate) provider: Arc<OnceLock<Provider>>,
-    /// What was counted over the last hour.
+    /// The counts of the last hour.
     pub(crate) figures: Arc<Figures>,
 }
 
 impl Console {
-    /// Notes that somebody was not let in.
+    /// Notes in the audit trail that somebody was refused.
     pub(super) fn note_refused(&self, by: &Actor, why: &str) {
         let route = Object::Route(paths::SIGN_IN.to_owned());
         self.server.installation().note_refused(by, "console.sign-in", route, why);

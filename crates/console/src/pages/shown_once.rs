@@ -1,4 +1,4 @@
-//! A secret that was created, shown now or never.
+//! Shows a new secret, which can't be shown again later.
 //!
 //! Loading the page again sends its form again, which must neither create a second secret nor lose the first: each form has an
 //! idempotency key, and the answer is kept sealed under it, as the API keeps the answers to its callers.
@@ -18,7 +18,7 @@ use super::page::{Field, html};
 use super::session::drawn;
 use super::visit::{Outcome, Visit};
 
-/// What is shown of it.
+/// The page's content about a new secret.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Shown {
     pub(super) client_id: String,
@@ -40,12 +40,12 @@ struct ShownOnce<'a> {
     shown: &'a Shown,
 }
 
-/// The field by which a form is known when it is sent again.
+/// Makes the field by which a form is recognized when it is sent again.
 pub(super) fn once() -> Field {
     Field::hidden("once", drawn())
 }
 
-/// Creates what has a secret and shows it, or shows it again to whoever sends the same form again.
+/// Creates an object that has a secret and shows it, or shows it again if the same form is sent again.
 pub(super) async fn create<N: New>(
     visit: &Visit,
     route: &'static str,
@@ -70,7 +70,7 @@ fn page(visit: &Visit, title: &'static str, shown: &Shown) -> Response {
     html(StatusCode::CREATED, &ShownOnce { frame: &visit.frame(), title, shown })
 }
 
-/// Where the key of a form counts: in its session, which is shown to nobody else.
+/// Returns the scope in which the key of a form is unique: its session, which nobody else can use.
 fn scope(visit: &Visit, route: &'static str) -> Result<IdempotencyScope, Error> {
     let key = visit.form().text("once");
     let is_drawn =

@@ -23,26 +23,26 @@ use super::session::{Session, no_cookie};
 use super::shared::Console;
 use super::visit::{Outcome, Visit, whence};
 
-/// A link is shorter than this, in bytes.
+/// The longest link, in bytes.
 const MAX_LINK: usize = 8 * 1024;
 
-/// The page that shows how to sign in.
+/// The page for signing in.
 #[derive(Template)]
 #[template(path = "console/sign-in.html")]
 pub(super) struct SignIn<'a> {
     /// The token of the link that led here.
     link: Option<&'a str>,
-    /// Why it did not work.
+    /// Why signing in did not work.
     problem: Option<&'a str>,
     has_signed_out: bool,
-    /// Who else can say who somebody is.
+    /// The provider by which people can sign in, if there is one.
     provider: Option<ByProvider<'a>>,
 }
 
 /// A provider that people can sign in by.
 struct ByProvider<'a> {
     name: &'a str,
-    /// Where that begins: at the origin that the provider sends people back to, whose cookies come with them.
+    /// The URL that starts it: at the origin to which the provider sends people back, so that its cookies are sent.
     href: String,
 }
 
@@ -55,14 +55,14 @@ impl<'a> SignIn<'a> {
         Self { link: None, problem: None, has_signed_out: false, provider }
     }
 
-    /// Says why it did not work.
+    /// Sets the reason why signing in did not work.
     pub(super) fn problem(self, problem: &'a str) -> Self {
         Self { problem: Some(problem), ..self }
     }
 }
 
-/// Shows how to sign in, and the button that does where a link has led here. Opening a link is not enough, or whoever looks
-/// at it beforehand (a chat, a mail scanner) would use it up.
+/// Shows how to sign in, with a button if a link has led here. Opening a link is not enough to sign in, or a program that opens
+/// links beforehand (a chat, a mail scanner) would use it up.
 pub(super) async fn show(
     Shared(console): Shared<Arc<Console>>,
     Extension(arrival): Extension<Arrival>,
@@ -137,7 +137,7 @@ fn refused_link(own: &Console, error: &AdminError) -> Response {
     response
 }
 
-/// Signs out: the session ends, on every server.
+/// Signs out: the session ends on every server.
 pub(super) async fn end(visit: Visit) -> Outcome {
     console::sign_out(&visit.administration(), visit.session().signed_in.id, visit.actor()).await?;
     let mut response = moved("/console/sign-in?signed-out=yes");

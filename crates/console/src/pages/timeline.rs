@@ -1,4 +1,4 @@
-//! The life of a key as a bar, on a scale that all keys of a page share.
+//! Shows the lifetime of a key as a bar, on a scale that all keys of a page share.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tollgate_admin::keys::ListedKey;
 use tollgate_core::Timestamp;
 use tollgate_store::SigningKey;
 
-/// The length of the scale.
+/// The length of the scale, in units of the drawing.
 const WIDTH: u64 = 1000;
 
 /// The bar of a key.
@@ -19,14 +19,14 @@ pub(super) struct Track {
     now: u64,
 }
 
-/// A part of a bar: from where on, how long, and what it is.
+/// A part of a bar: its beginning, its length and its style.
 struct Part {
     x: u64,
     width: u64,
     class: &'static str,
 }
 
-/// The scale of a page.
+/// The scale of a page's bars.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scale {
     pub(super) from: Timestamp,
@@ -35,14 +35,14 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// A scale on which all is that is certain of these keys. When a key that signs will retire is not.
+    /// Makes a scale for all times of these keys that are certain. When the signing key will retire is not certain.
     pub(super) fn of(keys: &[ListedKey], now: Timestamp) -> Self {
         let times = || {
             let of_key = |key: &SigningKey| [Some(key.created_at), Some(key.activates_at), key.retires_at];
             keys.iter().flat_map(move |listed| of_key(&listed.key)).flatten().chain([now])
         };
         let (from, last) = (times().min().unwrap_or(now), times().max().unwrap_or(now));
-        // What goes on beyond that must be seen to, and a scale of no length would be none.
+        // Phases that go on beyond the last time must be visible, and a scale must not have the length 0.
         let to = last.after((last.since(from) / 10).max(Duration::from_secs(60)));
         Self { from, to, now }
     }
@@ -55,7 +55,7 @@ impl Scale {
 }
 
 impl Track {
-    /// The bar of a key: it waits, signs until the next key of its algorithm does, and verifies until it retires.
+    /// Makes the bar of a key: it waits, signs until the next key of its algorithm does, and verifies until it retires.
     pub(super) fn of(listed: &ListedKey, keys: &[ListedKey], scale: Scale) -> Self {
         let key = &listed.key;
         let others = keys.iter().map(|other| &other.key).filter(|other| other.algorithm == key.algorithm);

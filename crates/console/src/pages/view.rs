@@ -1,4 +1,4 @@
-//! How things are shown to people.
+//! How values are shown to people.
 
 use tollgate_core::Timestamp;
 use tollgate_http::Problem;
@@ -14,12 +14,12 @@ pub(super) fn time(time: Timestamp) -> Cell {
     Cell::Time(format!("{date} {} UTC", rest.trim_end_matches('Z')), text.clone())
 }
 
-/// Shows a time that there may be.
+/// Shows a time, or `otherwise` if there is none.
 pub(super) fn maybe_time(at: Option<Timestamp>, otherwise: &'static str) -> Cell {
     at.map_or(Cell::Nothing(otherwise), time)
 }
 
-/// Shows a status.
+/// Shows a status as a word.
 pub(super) const fn status(status: Status) -> Tag {
     match status {
         Status::Enabled => Tag { text: "enabled", is_good: true },
@@ -27,22 +27,22 @@ pub(super) const fn status(status: Status) -> Tag {
     }
 }
 
-/// Shows a text.
+/// Shows a text as it is.
 pub(super) fn text(text: impl Into<String>) -> Cell {
     Cell::Text(text.into())
 }
 
-/// Shows an id.
+/// Shows an id as code.
 pub(super) fn code(code: &impl ToString) -> Cell {
     Cell::Code(code.to_string())
 }
 
-/// Shows a text that leads elsewhere.
+/// Shows a text as a link.
 pub(super) fn link(href: impl Into<String>, text: impl Into<String>) -> Cell {
     Cell::Link(Link::new(href, text, Look::Secondary))
 }
 
-/// Reads the status of a filter; none for any.
+/// Reads the status of a filter; `None` for any status.
 pub(super) fn status_of(text: Option<&str>) -> Result<Option<Status>, Error> {
     match text {
         None => Ok(None),
@@ -52,6 +52,6 @@ pub(super) fn status_of(text: Option<&str>) -> Result<Option<Status>, Error> {
     }
 }
 
-/// The statuses that a list can be filtered by.
+/// The choices of a filter by status.
 pub(super) const STATUSES: [(&str, &str); 3] =
     [("", "any"), ("enabled", "enabled"), ("disabled", "disabled")];

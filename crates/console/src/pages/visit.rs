@@ -25,7 +25,7 @@ use super::session::Session;
 use super::shared::Console;
 use crate::figures::Interval;
 
-/// A visit by somebody who has signed in and may do what they ask for.
+/// A visit by a user who has signed in and may do the operation.
 pub(super) struct Visit {
     own: Arc<Console>,
     session: Session,
@@ -35,20 +35,20 @@ pub(super) struct Visit {
     form: Fields,
 }
 
-/// Who it is in the audit trail that has not signed in.
+/// The name in the audit trail of somebody who has not signed in.
 const NOBODY: &str = "(not signed in)";
 
-/// What a page returns.
+/// The result of a page.
 pub(super) type Outcome = Result<Response, Error>;
 
-/// The future of a page, and what makes it. There are many pages: what calls them is compiled once, for all.
+/// The future of a page, and the function that makes it. There are many pages: the code that calls them is compiled once, for all.
 type Showing = Pin<Box<dyn Future<Output = Outcome> + Send>>;
 type Page = Arc<dyn Fn(Visit) -> Showing + Send + Sync>;
 
-/// The future of an answer.
+/// The future of an answer to a request.
 type Answering = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// Makes a handler of a page that is shown only to those who may do the operation, or to all who have signed in.
+/// Makes a handler from a page that is shown only to users who may do the operation, or to all who have signed in.
 pub(super) fn page<F, A>(
     operation: Option<Operation>,
     handle: F,
@@ -83,7 +83,7 @@ fn admitted(
     }
 }
 
-/// Answers a visit. What it changes is done to its end, even if the browser hangs up, and counts here from the next request on.
+/// Answers a visit. An act is carried out to its end, even if the browser hangs up, and takes effect here with the next request.
 async fn answered(state: &State, visit: Visit, page: &Page) -> Response {
     let (frame, changes) = (visit.frame(), visit.head.method == Method::POST);
     let outcome = tokio::spawn(InContext::inherited(page(visit))).await;
@@ -100,8 +100,8 @@ async fn answered(state: &State, visit: Visit, page: &Page) -> Response {
 }
 
 impl Visit {
-    /// Admits somebody whose session is open, whose form is the console's own, and who may do the operation. Whoever may not
-    /// stands in the audit trail.
+    /// Admits a user whose session is open, whose form is the console's own, and who may do the operation. A refusal
+    /// is recorded in the audit trail.
     async fn admit(
         operation: Option<Operation>,
         own: &Arc<Console>,
@@ -135,9 +135,9 @@ impl Visit {
         }
     }
 
-    /// Records that whoever has signed in may not do an operation.
+    /// Records that the user may not do an operation.
     async fn refuse(&self, operation: Operation) -> Result<Refused, Error> {
-        /// The paths of ids that there can be are shorter.
+        /// The longest path that is recorded; paths with valid ids are shorter.
         const LONGEST: usize = 200;
         let path = self.head.uri.path();
         let route = if path.len() <= LONGEST { path } else { "/console" };
@@ -147,17 +147,17 @@ impl Visit {
         Ok(Refused::Role(Box::new(self.frame()), operation.role()))
     }
 
-    /// Says whether whoever has signed in may do an operation.
+    /// Says whether the user may do an operation.
     pub(super) fn may(&self, operation: Operation) -> bool {
         operation.is_allowed_by(&self.session.signed_in.scope)
     }
 
-    /// What is around the page.
+    /// Returns the frame around the page.
     pub(super) fn frame(&self) -> Frame {
         Frame::of(&self.session, self.head.uri.path())
     }
 
-    /// What the act works on, by the right of whoever has signed in.
+    /// Returns the argument for the acts of administration, with the user's rights.
     pub(super) fn administration(&self) -> Administration<'_> {
         let authority = Authority::Operator { scope: &self.session.signed_in.scope, by: None };
         Administration { authority, ..self.own.server.installation().administration() }
@@ -167,7 +167,7 @@ impl Visit {
         &self.own.server
     }
 
-    /// What was counted over the last hour.
+    /// Returns the counts of the last hour.
     pub(super) fn figures(&self) -> Vec<Interval> {
         self.own.figures.intervals()
     }
@@ -176,34 +176,34 @@ impl Visit {
         &self.session
     }
 
-    /// Who does it.
+    /// Returns the actor for the audit trail.
     pub(super) fn actor(&self) -> &Actor {
         &self.actor
     }
 
-    /// The fields of the form.
+    /// Returns the fields of the form.
     pub(super) fn form(&self) -> &Fields {
         &self.form
     }
 
-    /// The parameters of the page.
+    /// Returns the parameters of the page.
     pub(super) fn query(&self) -> Result<Fields, Error> {
         Fields::of_query(&self.head)
     }
 
-    /// The path of the page.
+    /// Returns the path of the page.
     pub(super) fn path(&self) -> &str {
         self.head.uri.path()
     }
 
-    /// An id in the path. What is no id names nothing that exists.
+    /// Reads an id in the path. A text that is not an id names nothing that exists.
     pub(super) fn id<T: FromStr>(&self, name: &str) -> Result<T, Error> {
         let found = self.ids.iter().find(|(known, _)| known == name);
         found.and_then(|(_, text)| text.parse().ok()).ok_or(Error::NoSuchThing)
     }
 }
 
-/// Who has signed in, if their session is open.
+/// Returns the session of the user who has signed in, if it is open.
 async fn signed_in(state: &State, head: &Parts) -> Result<Session, Refused> {
     let installation = state.installation();
     let admin = installation.administration();
@@ -216,7 +216,7 @@ async fn signed_in(state: &State, head: &Parts) -> Result<Session, Refused> {
     }
 }
 
-/// From where and by which request something is asked for.
+/// Returns an actor with the address and the id of the request.
 pub(super) fn whence(arrival: Arrival, head: &Parts) -> Actor {
     Actor {
         from: arrival.from.known().map(|address| address.to_string()),
@@ -225,7 +225,7 @@ pub(super) fn whence(arrival: Arrival, head: &Parts) -> Actor {
     }
 }
 
-/// Reads the ids in the path. What is not UTF-8 is none.
+/// Reads the ids in the path. Texts that are not UTF-8 are no ids.
 async fn ids(head: &mut Parts) -> Vec<(String, String)> {
     let found = RawPathParams::from_request_parts(head, &()).await;
     let pairs =
@@ -233,7 +233,7 @@ async fn ids(head: &mut Parts) -> Vec<(String, String)> {
     found.as_ref().map(pairs).unwrap_or_default()
 }
 
-/// The reason that a form gives.
+/// Returns the reason that a form gives.
 fn reason(form: &Fields) -> Result<Option<String>, Error> {
     let reason = form.given("reason").map(str::parse::<Reason>).transpose();
     let reason = reason.map_err(|error| Problem::new("reason", error.to_string()))?;

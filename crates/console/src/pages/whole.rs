@@ -1,4 +1,4 @@
-//! What can be done to a merchant or a client as a whole.
+//! The acts on a merchant or a client as a whole.
 
 use axum::response::Response;
 use tollgate_store::Status;
@@ -6,7 +6,7 @@ use tollgate_store::Status;
 use super::act::{ASKED, done};
 use super::page::{Link, Look};
 
-/// What can be done.
+/// An act on a merchant or a client as a whole.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Act {
     Disable,
@@ -18,7 +18,7 @@ pub(super) enum Act {
 impl Act {
     pub(super) const ALL: [Self; 4] = [Self::Disable, Self::Enable, Self::Revoke, Self::Delete];
 
-    /// Those that make sense.
+    /// Returns the acts that make sense for this status.
     pub(super) const fn of(status: Status) -> [Self; 3] {
         match status {
             Status::Enabled => [Self::Disable, Self::Revoke, Self::Delete],
@@ -26,13 +26,13 @@ impl Act {
         }
     }
 
-    /// Leads to where it is asked for: this path, as the router reads it, of the thing with this id.
+    /// Links to the page that asks before the act: `path` is the router's pattern, and `id` the object's id.
     pub(super) fn link(self, path: &str, id: &impl ToString) -> Link {
         let look = if matches!(self, Self::Delete) { Look::Danger } else { Look::Secondary };
         Link::new(path.replace("{id}", &id.to_string()), self.button(), look)
     }
 
-    /// Leads on from the act to the thing, or to the list where it is gone.
+    /// Redirects from the act to the object, or to the list if the object was deleted.
     pub(super) fn done(self, what: &str, thing: &str, list: &str) -> Response {
         let is_gone = matches!(self, Self::Delete) && what != ASKED;
         done(if is_gone { list } else { thing }, what)

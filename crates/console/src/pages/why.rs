@@ -1,4 +1,4 @@
-//! Why a token is refused, and where to look for a request.
+//! The page that says why a token or a request is refused.
 
 use axum::routing::get;
 use base64::Engine as _;
@@ -19,7 +19,7 @@ const COLUMNS: [&str; 2] = ["Claim", "Value"];
 const REFUSED: [&str; 9] =
     ["When", "Request", "Status", "Why", "Client", "Merchant", "Secret", "Token", "From"];
 
-/// The route. Whoever may see what is revoked may see what it does to a token.
+/// Returns the route. Users who may see revocations may see what they do to a token.
 pub(super) fn routes() -> Vec<Route> {
     let operation = Some(Operation::ListRevocations);
     vec![(PATH, only("GET, HEAD, POST", get(page(operation, show)).post(page(operation, answer))))]
@@ -59,13 +59,13 @@ async fn answer(visit: Visit) -> Outcome {
         .response())
 }
 
-/// Tokens have three parts, or a header that no id has.
+/// Says whether a text is a request id: tokens have three parts, or a header that no id has.
 fn is_request_id(text: &str) -> bool {
     let is_of_one = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=128).contains(&text.len()) && text.bytes().all(is_of_one) && text.matches('.').count() < 2
 }
 
-/// Why a request was refused, if this server did so lately; otherwise where to look.
+/// Says why a request was refused, if this server refused it recently; otherwise says where to look.
 fn of_request(visit: &Visit, id: &str) -> Section {
     let found = visit.state().refused().with_id(id);
     if found.is_empty() {
@@ -99,7 +99,7 @@ fn refused(request: &RefusedRequest) -> Vec<Cell> {
     ]
 }
 
-/// Where to look for a request that is not among those that were refused here lately.
+/// Says where to look for a request that is not among those that this server refused recently.
 fn of_the_log(id: &str) -> Section {
     let lead = format!(
         "It is not among the {KEPT} requests that this server refused last. The log of the server that answered has it: its line says the \
@@ -138,9 +138,9 @@ async fn of_token(
     Ok((section, claims(token, verdict.kind.is_some())))
 }
 
-/// What a token says, whoever wrote it.
+/// Shows the claims of a token, whoever has signed it.
 fn claims(token: &str, is_own: bool) -> Option<Section> {
-    /// A longer one is refused unread.
+    /// The longest token; a longer one is refused unread.
     const LONGEST: usize = 4096;
     let payload = token.split('.').nth(1).filter(|_| token.len() <= LONGEST)?;
     let claims: Map<String, Value> = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;

@@ -1,4 +1,4 @@
-//! What the authority says of a token (RFC 7662 §2.2).
+//! The authority's answer about a token (RFC 7662 §2.2).
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use crate::problem::Problem;
 
 pub(super) const INTROSPECTION: &str = "the introspection of a token";
 
-/// What the authority says of a token.
+/// The authority's verdict on a token.
 pub(super) enum Verdict {
-    /// It is not active. The authority doesn't say why.
+    /// The token is not active. The authority doesn't say why.
     Inactive,
-    /// It is active, but nothing that is admitted here.
+    /// The token is active, but is not admitted here.
     Refused(TokenError),
-    /// It is an access token, and this is what it says.
+    /// The token is an access token with these claims.
     Good(Introspected),
 }
 
@@ -44,7 +44,7 @@ struct Answer<'a> {
 }
 
 impl Verdict {
-    /// Reads an answer of the authority `issuer`. One that is active and lacks anything is of no use.
+    /// Reads an answer of the authority `issuer`. An active token's answer must have all of its members.
     pub(super) fn read(body: &[u8], issuer: &str) -> Result<Self, Problem> {
         let malformed = || Problem::Malformed(INTROSPECTION);
         let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_| malformed())?;

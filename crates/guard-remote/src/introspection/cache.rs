@@ -1,4 +1,4 @@
-//! Answers about tokens, for half a second, and one question at a time about each.
+//! A cache of answers about tokens, for half a second, with only one open question about each token.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -17,17 +17,17 @@ use tollgate_guard::Denial;
 
 use super::answer::Verdict;
 
-/// How long an answer counts, from when the question was sent: what it says was true then or later. The authority itself hears
-/// of a revocation that another server has taken within a quarter of a second.
+/// How long an answer counts, from when the question was sent: its content was true then or later. The authority itself learns
+/// of a revocation by another of its servers within a quarter of a second.
 const COUNTS: Duration = Duration::from_millis(500);
-/// How many answers are kept, good and bad ones.
+/// How many answers are kept, about valid and invalid tokens.
 const MOST_ANSWERS: usize = 4096;
-/// How many questions are open at once. Whoever makes up tokens causes no more.
+/// How many questions may be open at once. Made-up tokens can't cause more.
 const MOST_QUESTIONS: usize = 256;
-/// How long a request waits, questions of others included.
+/// How long a request waits, including for questions of other requests.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What is known of tokens.
+/// The answers that are known, and the open questions.
 pub(super) struct Answers {
     runtime: Handle,
     tokens: Arc<Mutex<Tokens>>,
@@ -42,22 +42,22 @@ struct Tokens {
 
 enum State {
     Asked(watch::Receiver<Progress>),
-    /// What was said, and until when it counts.
+    /// The answer, and until when it counts.
     Known(Arc<Verdict>, Instant),
 }
 
-/// How far a question is.
+/// The state of a question.
 #[derive(Clone)]
 enum Progress {
     Open,
-    /// What was said, and when it was asked.
+    /// The answer, and when the question was sent.
     Answered(Arc<Verdict>, Instant),
     Failed,
 }
 
-/// What [`Answers::find`] finds.
+/// The result of [`Answers::find`].
 pub(super) enum Found {
-    /// What the authority says.
+    /// The authority's answer is known.
     Known(Arc<Verdict>),
     /// The question is open.
     Asked(Awaited),
@@ -65,15 +65,15 @@ pub(super) enum Found {
     Refused,
 }
 
-/// An answer that is waited for.
+/// An answer that a request waits for.
 pub(super) struct Awaited {
     progress: watch::Receiver<Progress>,
     pub(super) came: Instant,
 }
 
 impl Awaited {
-    /// Waits for the answer. It counts, however long it took, for a request that had come when the question was sent; for
-    /// others `None` says that it is too old.
+    /// Waits for the answer. However long it took, it counts for a request that had come when the question was sent; for
+    /// other requests `None` means that it is too old.
     pub(super) async fn come(&mut self) -> Result<Option<Arc<Verdict>>, Denial> {
         let come = self.progress.wait_for(|progress| !matches!(progress, Progress::Open));
         let come = timeout_at(self.came + PATIENCE, come).await;
@@ -100,8 +100,8 @@ impl Answers {
         lock(&self.tokens).known.len()
     }
 
-    /// Finds the answer about a token for a request that came at some time. Where there is none and none is awaited, it has
-    /// `question` asked. That goes on when whoever caused it has gone.
+    /// Finds the answer about a token for a request that came at this time. If there is none and none is awaited, `question`
+    /// is asked, which goes on even if the request is dropped.
     pub(super) fn find<Q>(&self, token: &[u8], came: Instant, question: impl FnOnce() -> Q) -> Found
     where
         Q: Future<Output = Result<(Verdict, Reading), Problem>> + Send + 'static,
@@ -149,7 +149,7 @@ impl Borrow<[u8]> for Key {
 }
 
 impl Tokens {
-    /// Drops the answers that don't count any more, or all of them if that is not enough: they may be asked for again.
+    /// Drops the answers that no longer count, or all answers if that is not enough: they can be asked for again.
     fn make_room(&mut self, now: Instant) {
         if self.known.len() < MOST_ANSWERS {
             return;
@@ -161,7 +161,7 @@ impl Tokens {
     }
 }
 
-/// A question that is open.
+/// An open question.
 struct Open {
     tokens: Arc<Mutex<Tokens>>,
     token: Key,
@@ -169,7 +169,7 @@ struct Open {
 }
 
 impl Open {
-    /// Keeps the answer, and hands it to those who wait for it. A question that failed is asked again by the next request.
+    /// Keeps the answer, and passes it to the requests that wait for it. A question that failed is asked again by the next request.
     fn close(self, outcome: Result<(Verdict, Reading), Problem>) {
         let mut tokens = lock(&self.tokens);
         match outcome {
@@ -195,7 +195,7 @@ impl Open {
 }
 
 impl Drop for Open {
-    /// Also when the question panicked, or its runtime ended: then nobody waits for it any more.
+    /// Closes the question, even if it panicked or its runtime ended, so that no request waits for it any more.
     fn drop(&mut self) {
         let mut tokens = lock(&self.tokens);
         tokens.open -= 1;

@@ -18,7 +18,7 @@ use crate::setup::Own;
 
 use super::answer::{INTROSPECTION, Verdict};
 
-/// How often the client is read again while it is refused.
+/// How often the client's credentials are read again while they are refused.
 const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// Asks the authority about tokens.
@@ -28,7 +28,7 @@ pub(super) struct Asker {
     read: Mutex<Option<Read>>,
 }
 
-/// The guard's own client, as it was last read.
+/// The guard's own credentials, as they were last read.
 #[derive(Clone)]
 struct Read {
     id: Secret,
@@ -41,7 +41,7 @@ impl Asker {
         Self { authority, client, read: Mutex::new(None) }
     }
 
-    /// Asks about a token. Says when it asked.
+    /// Asks about a token. Returns also when it asked.
     pub(super) async fn ask(&self, token: &[u8]) -> Result<(Verdict, Reading), Problem> {
         let client = self.client(None).await?;
         let answer = match self.send(&client, token).await? {
@@ -70,7 +70,7 @@ impl Asker {
         self.authority.ask(&self.authority.documents, INTROSPECTION, request).await
     }
 
-    /// The client as it was read, or read again if that one is refused and was not just read.
+    /// Returns the credentials as they were read, or reads them again if they are refused and were not just read.
     async fn client(&self, refused: Option<&Read>) -> Result<Read, Problem> {
         let mut read = self.read.lock().await;
         if let Some(known) = &*read {

@@ -1,4 +1,4 @@
-//! An authority that does as a test says, on a clock of its own.
+//! An authority that behaves as a test tells it to, with a clock of its own.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
@@ -24,7 +24,7 @@ pub(super) const CLIENT: ClientId = ClientId::from_bytes([1; 16]);
 const START: Timestamp = Timestamp::from_seconds(1_764_000_000);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// A clock that goes as tokio's does, and can be set.
+/// A clock that advances as tokio's does, and can be set.
 #[derive(Clone)]
 pub(super) struct SetClock {
     start: Instant,
@@ -36,7 +36,7 @@ impl SetClock {
         Self { start: Instant::now(), ahead_millis: Arc::default() }
     }
 
-    /// Sets it so many seconds ahead of where it would stand by itself.
+    /// Sets the clock this many seconds ahead of where it would be by itself.
     pub(super) fn set_ahead(&self, seconds: i64) {
         self.ahead_millis.store(seconds * 1000, Relaxed);
     }
@@ -53,13 +53,13 @@ impl Clock for SetClock {
     }
 }
 
-/// How a document or the revocations are answered in place of what they are.
+/// An answer in place of a document or the revocations.
 #[derive(Clone)]
 pub(super) enum Instead {
     Body(String),
     Status(u16),
     Fault(Fault),
-    /// Never.
+    /// No answer at all.
     Hanging,
 }
 
@@ -80,7 +80,7 @@ impl SecretSource for Kept {
     }
 }
 
-/// The authority. Clones are the same.
+/// The authority of a test. Clones share its state.
 #[derive(Clone)]
 pub(super) struct Authority {
     pub(super) clock: SetClock,
@@ -93,7 +93,7 @@ pub(super) struct Script {
     pub(super) keys: Option<Instead>,
     pub(super) revocations: Option<Instead>,
     pub(super) introspection: Option<Instead>,
-    /// From when a question about a token is decided on to when the answer is there.
+    /// The time from when a question about a token is decided until the answer is sent.
     pub(super) introspection_takes: Duration,
     pub(super) max_age: u64,
     pub(super) published: Vec<SigningKey>,
@@ -117,7 +117,7 @@ pub(super) fn published(keys: &[SigningKey]) -> Value {
 }
 
 impl Authority {
-    /// Starts it with one key.
+    /// Starts the authority with one key.
     pub(super) fn new(key: &SigningKey) -> Self {
         let script = Script {
             metadata: None,
@@ -140,7 +140,7 @@ impl Authority {
         self.script.lock().unwrap()
     }
 
-    /// Every document and list is answered in this way from now on.
+    /// Answers every document and list in this way from now on.
     pub(super) fn set_all(&self, instead: Option<&Instead>) {
         let mut script = self.script();
         script.metadata = instead.cloned();
@@ -149,7 +149,7 @@ impl Authority {
         script.introspection = instead.cloned();
     }
 
-    /// Revokes something.
+    /// Adds a revocation.
     pub(super) fn revoke(&self, entry: Value) {
         let mut script = self.script();
         script.revoked.push(entry);
@@ -160,7 +160,7 @@ impl Authority {
         self.revoke(json!({ "kind": "client", "id": CLIENT.to_string(), "before_generation": 1 }));
     }
 
-    /// When a path was called.
+    /// Returns when a path was called.
     pub(super) fn called(&self, path: &str) -> Vec<Instant> {
         let script = self.script();
         script.called.iter().filter(|(called, _)| called.starts_with(path)).map(|(_, at)| *at).collect()
@@ -235,7 +235,7 @@ impl Authority {
         response
     }
 
-    /// Its positions are numbers of revocations.
+    /// Answers with revocations; positions are numbers of revocations.
     async fn revocations(&self, request: &Request<Bytes>) -> Response<Bytes> {
         assert_eq!(request.headers()[AUTHORIZATION], "Bearer guard");
         let after = request.uri().query().and_then(|query| query.strip_prefix("after="));
@@ -246,7 +246,7 @@ impl Authority {
             return self.dated(200, all.to_string());
         };
         let mut log = self.log.subscribe();
-        // In either case what there is now is answered.
+        // In either case, the answer has the revocations so far.
         let _ = timeout(LONGEST_WAIT, log.wait_for(|length| *length > after)).await;
         let news = {
             let script = self.script();
@@ -256,7 +256,7 @@ impl Authority {
         self.dated(200, news)
     }
 
-    /// Every token is good, except those that are bad.
+    /// Answers that every token is valid, except those that are bad.
     fn introspect(&self, body: &[u8]) -> Response<Bytes> {
         let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
         let member =
@@ -287,7 +287,7 @@ impl Transport for Authority {
     }
 }
 
-/// A token that this key signs now, of live mode.
+/// Returns a token of live mode that this key signs now.
 pub(super) fn token(key: &SigningKey, now: Timestamp) -> String {
     token_of(key, now, Environment::Live)
 }

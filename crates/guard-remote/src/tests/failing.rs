@@ -1,4 +1,4 @@
-//! Authorities that are away, damaged, somebody else's, or wrong about the time.
+//! Tests of authorities that are unreachable, damaged, somebody else's, or wrong about the time.
 
 use serde_json::json;
 
@@ -77,7 +77,7 @@ async fn a_set_of_keys_that_can_not_be_right_changes_nothing_and_is_told() {
         assert_eq!(never.about(&never.key).await, Err(Denial::Stale), "{told}");
         assert!(never.verifier.problem().unwrap().to_string().contains(told), "{told}");
 
-        // Later: the keys from before serve, and a token of an unknown key is not called wrong.
+        // Later: the earlier keys still count, and a token of an unknown key is not called wrong.
         let guarded = Guarded::ready().await;
         if !matches!(instead, Instead::Status(304)) {
             guarded.authority.script().keys = Some(instead);

@@ -1,4 +1,4 @@
-//! Guards that ask about each token.
+//! Tests of guards that ask about each token.
 
 use super::*;
 
@@ -49,7 +49,7 @@ async fn requests_with_one_token_share_a_question_and_its_answer_counts_for_half
     authority.script().bad_tokens.push("good".to_owned());
     sleep(Duration::from_millis(101)).await;
     assert_eq!(decide(&verifier, "good").await, Err(Denial::Inactive));
-    // What was bad and becomes good is noticed as soon.
+    // A bad token that becomes valid is noticed just as soon.
     authority.script().bad_tokens.clear();
     assert_eq!(decide(&verifier, "good").await, Err(Denial::Inactive));
     sleep(SECOND).await;
@@ -84,7 +84,7 @@ async fn a_request_that_comes_half_a_second_after_a_revocation_is_refused_howeve
             } else if came + took < revoked_at {
                 assert!(outcome.is_ok(), "{takes:?}: {outcome:?}");
             }
-            // At most until the open question is answered, and one of its own.
+            // At most until the open question is answered, and then one of its own.
             assert!(took <= 2 * takes, "{takes:?}: waited {took:?}");
         }
     }
@@ -159,7 +159,7 @@ async fn a_token_for_another_api_or_of_test_mode_is_refused_whatever_the_authori
     assert_eq!(decide(&test.build().unwrap(), "good").await, Err(Denial::Environment));
 }
 
-/// Waits for all of them at once.
+/// Waits for all futures at once.
 async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! Calls over a real connection: where they go, and how much of an answer is read.
+//! Tests of calls over a real connection: where they go, and how much of an answer is read.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::*;
 
-/// Answers each request with what `script` says of its path.
+/// Answers each request with what `script` returns for its path.
 fn serve(script: impl Fn(&str) -> String + Send + 'static) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -16,7 +16,7 @@ fn serve(script: impl Fn(&str) -> String + Send + 'static) -> (String, Arc<Mutex
         for mut stream in listener.incoming().flatten() {
             let path = path(&stream);
             calls.lock().unwrap().push(path.clone());
-            // A caller that has read enough is gone.
+            // A caller that has read enough has closed the connection.
             let _ = stream.write_all(script(&path).as_bytes());
         }
     });
@@ -34,7 +34,7 @@ fn answer(head: &str, body: &str) -> String {
     format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
 }
 
-/// The first problem that a guard of this issuer has.
+/// Returns the first problem of a guard with this issuer.
 async fn problem(issuer: &str) -> String {
     let verifier = RemoteVerifier::builder(issuer, AUDIENCE).without_revocations().start().unwrap();
     loop {
@@ -80,7 +80,7 @@ async fn keys_come_over_a_connection_and_from_nowhere_else() {
     url.clone_into(&mut issuer.lock().unwrap());
     let verifier = RemoteVerifier::builder(url.as_str(), AUDIENCE).without_revocations().start().unwrap();
     verifier.ready().await;
-    // It was issued by another authority.
+    // The token was issued by another authority.
     let foreign = token(&key, tollgate_guard::SystemClock.now());
     assert_eq!(decide(&verifier, &foreign).await, refused(TokenError::Issuer));
     assert_eq!(*called.lock().unwrap(), ["/.well-known/oauth-authorization-server", "/oauth2/jwks"]);

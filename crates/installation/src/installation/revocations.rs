@@ -1,4 +1,4 @@
-//! What is revoked, as far as this server knows.
+//! The revocations that this server knows.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use tollgate_store::{Actor, CLOCKS_DIFFER, Draft, Object, StoreError};
 use super::Installation;
 
 impl Installation {
-    /// Adds the store's revocations to those that are known. What was revoked stays so, even if the store that answers
-    /// has not heard of it: it may be one that is no longer the primary and does not know it yet.
+    /// Adds the store's revocations to the known ones. A known revocation stays, even if the store that answers
+    /// lacks it: it may be a former primary that does not know it yet.
     pub(super) async fn reload_revocations(&self) -> Result<(), OpenError> {
         let revocations = self.store.revocations(self.passed()).await?;
         self.apply_revocations(&revocations).await;
         Ok(())
     }
 
-    /// Revokes a token and, if it is a refresh token, every access token that was made with it. Once this has returned it is
+    /// Revokes a token and, if it is a refresh token, every access token that was obtained with it. Once this has returned, the token is
     /// refused here, and will be by every other server, whatever happens.
     pub async fn revoke_token(
         &self,
@@ -29,7 +29,7 @@ impl Installation {
     ) -> Result<(), StoreError> {
         let outlived_by = match kind {
             TokenKind::Access => self.config.tokens.exp_leeway,
-            // An access token that is made with it just before its end.
+            // An access token can be obtained with it just before it expires.
             TokenKind::Refresh => self.store.longest_lifetime(Duration::ZERO).await?,
         };
         let expires_at = token.expires_at.after(outlived_by).after(CLOCKS_DIFFER);
@@ -40,14 +40,14 @@ impl Installation {
             ..Draft::new(self.store_clock.at(now), actor.clone(), "token.revoke", Object::Token(token.id))
         };
         let revoked = self.store.revoke(&revocation, now, &self.act(record)).await;
-        // What may have been revoked is refused here, too.
+        // If it may have been revoked, it is refused here, too.
         if matches!(revoked, Ok(()) | Err(StoreError::OutcomeUnknown(_))) {
             self.apply_revocations(&[revocation]).await;
         }
         revoked
     }
 
-    /// Lets revocations count from the next request on.
+    /// Applies revocations from the next request on.
     pub(crate) async fn apply_revocations(&self, new: &[Revocation]) {
         if new.is_empty() {
             return;
@@ -60,7 +60,7 @@ impl Installation {
         self.verifier.set_revocations(revocations);
     }
 
-    /// Deletes what has expired, in memory and in the store, by the time that has passed for certain.
+    /// Deletes expired data, in memory and in the store, by the time that has certainly passed.
     pub async fn purge(&self) {
         self.note_time_passed().await;
         let passed = self.passed();

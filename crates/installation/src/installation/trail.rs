@@ -1,4 +1,4 @@
-//! What a server itself writes in the audit trail, and what it deletes of it.
+//! The records that a server itself writes to the audit trail, and the deletion of old ones.
 
 use std::collections::BTreeMap;
 
@@ -14,23 +14,23 @@ use tollgate_store::{Act, Actor, ActorKind, Draft, Object, Outcome};
 use super::Installation;
 
 impl Installation {
-    /// How many records are not streamed yet, where this server streams them.
+    /// Returns how many records are not streamed yet; `None` if this server doesn't stream them.
     pub fn unstreamed(&self) -> Option<u64> {
         self.auditing.unstreamed()
     }
 
-    /// Notes how many records are not streamed yet; `None` where another server streams them.
+    /// Sets how many records are not streamed yet; `None` if another server streams them.
     pub fn set_unstreamed(&self, records: Option<u64>) {
         self.auditing.set_unstreamed(records);
     }
 
-    /// Notes something that happened to this server. It is recorded as soon as the store takes it.
+    /// Notes something that happened to this server, which is recorded as soon as the store takes it.
     pub fn note_event(&self, act: &'static str, outcome: Outcome, what: &Value) {
         let event = Draft { outcome, after: Some(what.to_string()), ..self.event(act) };
         self.auditing.events().note(event, Instant::now());
     }
 
-    /// Notes that a client begins to be throttled: from now on it is refused from there, whatever its secret.
+    /// Notes that a client is throttled from now on: it is refused from this address, whatever its secret.
     pub fn note_throttled(&self, client: ClientId, from: ClientAddress) {
         let source = from.known().map(|address| address.to_string());
         let actor = Actor { from: source, ..Actor::new(ActorKind::Client(client)) };
@@ -42,7 +42,7 @@ impl Installation {
         self.auditing.events().note(event, Instant::now());
     }
 
-    /// Notes that somebody was refused `act` on `object`, whom anybody can be: there is a bound to how many are noted.
+    /// Notes that somebody was refused `act` on `object`. It may be anybody, so the number of records is limited.
     pub fn note_refused(&self, by: &Actor, act: &'static str, object: Object, why: &str) {
         let event = Draft {
             outcome: Outcome::Refused,
@@ -52,12 +52,12 @@ impl Installation {
         self.auditing.events().note(event, Instant::now());
     }
 
-    /// Keeps the keyed hash of an imported secret that has been used, in place of the slow one.
+    /// Replaces the slow hash of an imported secret that was used by its keyed hash.
     pub async fn rehash(&self, client: ClientId, secret: SecretId, hash: &SecretHash) {
         let actor = self.membership.actor();
         match imported::rehash(&self.administration(), client, secret, hash, &actor).await {
             Ok(true) => tracing::info!(%client, %secret, "an imported secret was used, and hashed anew"),
-            // Another server was faster, or it is gone.
+            // Another server was faster, or the secret is gone.
             Ok(false) => {}
             Err(error) => {
                 tracing::warn!(%error, %client, %secret, "an imported secret could not be hashed anew yet");
@@ -65,7 +65,7 @@ impl Installation {
         }
     }
 
-    /// Records events until `stopped` has no sender any more.
+    /// Records events until the sender of `stopped` is dropped.
     pub async fn record_events(&self, stopped: watch::Receiver<()>) {
         let suppressed = |counts: &BTreeMap<&str, u64>| Draft {
             after: Some(json!({ "not_recorded_one_by_one": counts }).to_string()),
@@ -74,7 +74,7 @@ impl Installation {
         self.auditing.events().record(self.store(), self.unlocked.trail(), suppressed, stopped).await;
     }
 
-    /// Makes the act that a signing key has entered a phase at this time.
+    /// Makes the act of a signing key entering a phase at this time.
     pub(crate) fn key_phase(&self, key: KeyId, act: &'static str, at: Timestamp) -> Act {
         let (now, actor) = (self.store_time(), self.membership.actor());
         let after = Some(json!({ "since": at.rfc3339_millis() }).to_string());
@@ -85,7 +85,7 @@ impl Installation {
         Draft::new(self.store_time(), self.membership.actor(), act, Object::Server(machine()))
     }
 
-    /// Deletes records that were kept for long enough, if this server leads, and sources of secrets.
+    /// Deletes records that were kept long enough, if this server leads, and sources of secrets.
     pub(super) async fn purge_trail(&self, passed: Timestamp) {
         if !self.rotates_keys() {
             return;

@@ -1,4 +1,4 @@
-//! Tokens that are signed with a private key and verified with a public one.
+//! Tests of tokens that are signed with a private key and verified with a public one.
 
 use super::*;
 use crate::{PrivateKey, RsaBits};
@@ -16,7 +16,7 @@ fn minted_by(ring: &SigningRing, algorithm: Algorithm) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// A key of every algorithm.
+/// Returns a key of every algorithm.
 fn one_of_each() -> Vec<SigningKey> {
     let hs256 = key(1, 0, None);
     std::iter::once(hs256)
@@ -118,7 +118,7 @@ fn a_key_that_is_not_on_the_ring_may_be_new_and_a_header_that_no_key_has_may_not
         let ring = ring(&known);
         for algorithm in ASYMMETRIC {
             let token = minted_by(&signing, algorithm);
-            // The ids are the same, and the keys are others.
+            // The ids are the same, but the keys differ.
             assert_eq!(verdict(&ring, TokenKind::Access, &token, NOW), Err(TokenError::Signature));
         }
         let no_key = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0Iiwia2lkIjoiMSJ9.e30.AA";

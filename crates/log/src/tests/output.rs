@@ -1,4 +1,4 @@
-//! What becomes of lines on their way to an output that is slow, full or gone.
+//! Tests of lines on their way to an output that is slow, full or gone.
 
 use std::{
     io::{self, ErrorKind, Write},
@@ -38,7 +38,7 @@ fn events_and_requests_come_out_in_the_order_in_which_they_went_in() {
         let line = format!("{number}\n");
         if number % 7 == 0 {
             guard.lines.write_event(line.as_bytes());
-            // What comes in while an event is on its way may overtake it.
+            // A line that arrives while an event is being written may overtake it.
             assert!(guard.flush(PATIENCE));
         } else {
             guard.lines.append(line.as_bytes(), Level::INFO);

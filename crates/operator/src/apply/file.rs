@@ -22,7 +22,7 @@ use tollgate_store::{Labels, Quota, Status, Terms};
 use crate::file_error::FileError;
 use crate::network::network;
 
-/// Reads a file, in the format that its name says. The error has all that is wrong with it.
+/// Reads a file, in the format that its name says. The error lists everything that is wrong with it.
 pub fn read(path: &Path) -> Result<Wanted, FileError> {
     let format = Format::of(path).ok_or_else(|| FileError::Format(path.to_owned()))?;
     let text = fs::read_to_string(path).map_err(|error| FileError::unreadable(path, error))?;
@@ -51,7 +51,7 @@ impl Format {
         }
     }
 
-    /// Says what is wrong with a text that can't be parsed: `first`, or all of it with its places where that is more.
+    /// Lists what is wrong with a text that can't be parsed: all problems with their places, or `first` if there are no others.
     fn problems(self, text: &str, first: String) -> Vec<String> {
         let all = self
             .parse::<Value>(text)
@@ -59,7 +59,7 @@ impl Format {
         if all.len() > 1 { all } else { vec![first] }
     }
 
-    /// Parses a text; the error says in which line.
+    /// Parses a text; the error names the line.
     fn parse<T: DeserializeOwned>(self, text: &str) -> Result<T, String> {
         match self {
             Self::Toml => toml::from_str(text).map_err(|error| {
@@ -175,7 +175,7 @@ impl From<Enabling> for Status {
     }
 }
 
-/// A text that a parser accepts.
+/// A value that is parsed from its text.
 struct Text<T>(T);
 
 impl<'de, T: FromStr> Deserialize<'de> for Text<T>
@@ -217,7 +217,7 @@ impl FromStr for Network {
     }
 }
 
-/// A length of time, as the configuration writes it.
+/// A duration, written as in the configuration.
 struct Length(Duration);
 
 impl FromStr for Length {
@@ -338,7 +338,7 @@ name = "Shop"
                 |place: &&str| found.iter().filter(|problem| problem.starts_with(place)).count() == 1;
             assert!(found.len() == places.len() && places.iter().all(is_named), "{found:#?}");
         }
-        // One by itself has its line, and so has what is no such file at all.
+        // A single problem has its line, and so does a text that is no such file at all.
         for text in [bad[..4].to_owned(), TOML.replace("5m", "z"), format!("{bad}\nfoo = 2\n[")] {
             assert_eq!(Format::Toml.problems(&text, "the first".to_owned()), ["the first"], "{text}");
         }

@@ -16,7 +16,7 @@ use crate::private_file;
 /// The longest line, in bytes: a name of 255 characters, each of which may be written as an escape, two ids and a secret.
 const LONGEST_LINE: usize = 4096;
 
-/// A file that was not there before and that only its owner can read, with a line of JSON for each client.
+/// A new file that only its owner can read, with a line of JSON for each client.
 pub(crate) struct SecretsFile {
     path: PathBuf,
     file: File,
@@ -24,9 +24,9 @@ pub(crate) struct SecretsFile {
 }
 
 impl SecretsFile {
-    /// Makes the file, before anything else is done.
+    /// Creates the file, before anything else is done.
     pub(crate) fn create(path: &Path) -> Result<Self, FileError> {
-        // It must be new, so no link is followed and nobody has it open (POSIX open, O_EXCL).
+        // The file must be new, so that no link is followed and nobody has it open (POSIX open, O_EXCL).
         let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = created.map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => FileError::Exists(path.to_owned()),
@@ -37,10 +37,10 @@ impl SecretsFile {
         Ok(made)
     }
 
-    /// Writes the secrets of clients, and has them on the disk when it returns.
+    /// Writes the secrets of clients, which are on the disk when it returns.
     pub(crate) fn keep(&mut self, clients: &[Value]) -> Result<(), OperatorError> {
         self.is_used = true;
-        // A buffer that grows would leave copies behind.
+        // A buffer that grows would leave copies of the secrets behind.
         let mut lines = Zeroizing::new(Vec::with_capacity(clients.len() * LONGEST_LINE));
         for client in clients {
             serde_json::to_writer(&mut *lines, &fields(client)?).expect("a value can be written to memory");
@@ -50,13 +50,13 @@ impl SecretsFile {
         written.map_err(|error| FileError::unwritable(&self.path, error).into())
     }
 
-    /// Says where it is, if secrets are in it.
+    /// Returns the path of the file, if it holds secrets.
     pub(crate) fn end(&self) -> Option<&Path> {
         self.is_used.then_some(&self.path)
     }
 }
 
-/// Without a secret in it the file goes.
+/// Removes the file if it holds no secret.
 impl Drop for SecretsFile {
     fn drop(&mut self) {
         if !self.is_used {
@@ -66,7 +66,7 @@ impl Drop for SecretsFile {
     }
 }
 
-/// What is kept of a client. Without an id or a secret that can be read it would be kept for nothing.
+/// Returns what is saved of a client. Without a readable id and secret, saving it would be useless.
 pub(crate) fn fields(client: &Value) -> Result<Value, OperatorError> {
     Ok(json!({
         "client_id": text_of(client, "client_id")?,

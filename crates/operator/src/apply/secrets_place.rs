@@ -1,13 +1,13 @@
-//! Where secrets are to go.
+//! The place for the secrets of new clients, as it is named on the command line.
 
 use std::str::FromStr;
 
-/// Where the secrets of new clients are to go: a new file, or a folder of Vault.
+/// The place for the secrets of new clients: a new file, or a folder of Vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretsPlace {
-    /// The path of a file that is not there yet.
+    /// The path of a file that doesn't exist yet.
     File(String),
-    /// `vault:MOUNT/PATH`.
+    /// A folder of Vault, as `MOUNT/PATH`.
     Vault(String),
 }
 

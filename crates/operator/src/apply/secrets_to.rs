@@ -1,4 +1,4 @@
-//! Where the secrets of new clients go.
+//! Saves the secrets of new clients.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::secrets_place::SecretsPlace;
 use crate::desk::text_of;
 use crate::error::OperatorError;
 
-/// What keeps the secrets of new clients.
+/// An open place that secrets of new clients are saved to.
 pub struct SecretsTo(Place);
 
 enum Place {
@@ -20,7 +20,7 @@ enum Place {
 }
 
 impl SecretsTo {
-    /// Makes the file, or prepares to write to the folder, before anything else is done.
+    /// Creates the file, or prepares to write to the folder, before anything else is done.
     pub fn open(place: &SecretsPlace, environment: Environment) -> Result<Self, OperatorError> {
         Ok(Self(match place {
             SecretsPlace::File(path) => Place::File(SecretsFile::create(Path::new(path))?),
@@ -31,8 +31,8 @@ impl SecretsTo {
         }))
     }
 
-    /// Keeps the secrets of clients: in the file a line for each, in the folder an entry with its id as name. They are kept when it
-    /// returns.
+    /// Saves the secrets of clients: in the file with a line for each, in the folder with an entry for each, named by its id. They
+    /// are saved when it returns.
     pub(crate) async fn keep(&mut self, clients: &[Value]) -> Result<(), OperatorError> {
         match &mut self.0 {
             Place::File(file) => file.keep(clients),
@@ -48,7 +48,7 @@ impl SecretsTo {
         }
     }
 
-    /// Says where secrets are, if there are any.
+    /// Names the place, if secrets were saved there.
     pub fn end(&self) -> Option<String> {
         match &self.0 {
             Place::File(file) => file.end().map(|path| path.display().to_string()),

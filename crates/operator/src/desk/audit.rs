@@ -9,7 +9,7 @@ use crate::error::{OperatorError, own_now};
 use crate::page::Page;
 
 impl Desk {
-    /// The time by which records are looked for: the store's, or of a server this machine's.
+    /// Returns the time by which records are selected: the store's, or this machine's if a server is asked.
     pub async fn now(&self) -> Result<Timestamp, OperatorError> {
         match self {
             Self::Store(opened, _) => Ok(opened.administration().now().await?),
@@ -17,7 +17,7 @@ impl Desk {
         }
     }
 
-    /// Returns up to `limit` records that a filter lets through.
+    /// Returns up to `limit` records that a filter selects.
     pub async fn records(
         &self,
         filter: &RecordFilter,
@@ -40,7 +40,7 @@ impl Desk {
     }
 }
 
-/// Writes a filter as the server reads it.
+/// Returns a filter as parameters of the server's API.
 fn parameters(filter: &RecordFilter, order: RecordOrder) -> Vec<(&'static str, String)> {
     let RecordFilter { since, until, actor, act, object, client, merchant } = filter;
     let newest = (order == RecordOrder::NewestFirst).then(|| "newest".to_owned());

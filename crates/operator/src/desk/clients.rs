@@ -1,4 +1,4 @@
-//! Acts on clients.
+//! The acts on clients.
 
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ use crate::view;
 
 const PATH: &str = "/admin/v1/clients";
 
-/// What is shown of a client.
+/// The members of a client that are shown.
 const SHOWN: &[&str] = &[
     "client_id",
     "merchant_id",
@@ -35,7 +35,7 @@ const SHOWN: &[&str] = &[
     "created_at",
 ];
 
-/// What is shown of a client that was created: behind its id its secret, too.
+/// Returns the members of a new client that are shown: its secret follows its id.
 fn shown_once() -> Vec<&'static str> {
     let (id, others) = SHOWN.split_at(1);
     [id, &["client_secret", "secret_id"], others].concat()
@@ -52,8 +52,8 @@ impl Desk {
         }
     }
 
-    /// Creates clients: on a store all of them or none, by a server one by one. `keep` is given each with its secret, by a store before it is
-    /// created. Returns them likewise.
+    /// Creates clients: on a store all of them or none, by a server one by one. `keep` is called with each and its secret: by a
+    /// store before the client is created. Returns the clients with their secrets.
     pub(crate) async fn create_clients(
         &self,
         new: &[NewClient],
@@ -81,7 +81,7 @@ impl Desk {
         }
     }
 
-    /// How many clients are created together: by a store in one transaction.
+    /// Returns how many clients are created at a time: by a store in one transaction.
     pub fn at_once(&self) -> usize {
         const BY_A_STORE: usize = 1_000;
         match self {
@@ -117,7 +117,7 @@ impl Desk {
         all(async |after| self.clients(merchant, after).await).await
     }
 
-    /// Returns a client.
+    /// Returns a client as it is shown.
     pub async fn client(&self, id: ClientId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, _) => {
@@ -128,7 +128,7 @@ impl Desk {
         }
     }
 
-    /// Changes a client, and returns it.
+    /// Changes a client, and returns it as it is then.
     pub async fn update_client(&self, id: ClientId, update: &ClientUpdate) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
@@ -142,7 +142,7 @@ impl Desk {
         }
     }
 
-    /// Enables or disables a client, and returns it. A disabled one has no token that is accepted.
+    /// Enables or disables a client, and returns it. No token of a disabled client is accepted.
     pub async fn set_client_status(&self, id: ClientId, status: Status) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
@@ -160,7 +160,7 @@ impl Desk {
         }
     }
 
-    /// Deletes a client with its secrets. Every token that it has is refused.
+    /// Deletes a client with its secrets. All of its tokens are refused.
     pub async fn delete_client(&self, id: ClientId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
@@ -171,8 +171,8 @@ impl Desk {
         }
     }
 
-    /// Says what a client has lost by a change, and tokens that were issued before keep until they expire: `scope`, `audience`. Both are
-    /// the client as it is shown. What can't be read counts as lost.
+    /// Returns what a change has taken from a client, but tokens that were issued before keep until they expire: `scope`,
+    /// `audience`. Both arguments are the client as it is shown. If they can't be read, it counts as taken.
     pub fn kept_by_tokens(&self, before: &Value, after: &Value) -> Vec<&'static str> {
         let lost = [
             ("scope", has_lost(words(before), words(after))),
@@ -181,7 +181,8 @@ impl Desk {
         lost.into_iter().filter_map(|(kept, is_lost)| is_lost.then_some(kept)).collect()
     }
 
-    /// The audiences that a client's tokens may be for. That of clients which have none of their own nobody here knows of a server.
+    /// Returns the audiences that a client's tokens may be for. An empty text stands for a server's default audience, whose name is not
+    /// known here.
     fn audiences<'a>(&'a self, client: &'a Value) -> Option<Vec<&'a str>> {
         let own: Vec<&str> = all_texts(client["audiences"].as_array()?)?;
         Some(match self {
@@ -192,7 +193,7 @@ impl Desk {
     }
 }
 
-/// The words of a client's scope.
+/// Returns the words of a client's scope.
 fn words(client: &Value) -> Option<Vec<&str>> {
     Some(client["scope"].as_str()?.split(' ').collect())
 }
@@ -201,7 +202,8 @@ fn has_lost(before: Option<Vec<&str>>, after: Option<Vec<&str>>) -> bool {
     before.zip(after).is_none_or(|(before, after)| before.iter().any(|word| !after.contains(word)))
 }
 
-/// Says of a client that it was created, and that nobody has its secret. Where its id can't be read it is the one that was asked for.
+/// Returns the error that a client was created and that nobody has its secret. If its id can't be read, the error names the id that was
+/// asked for.
 fn lost(new: &NewClient, created: &Value, cause: OperatorError) -> OperatorError {
     let shown = text_of(created, "client_id").ok().map(str::to_owned);
     match shown.or_else(|| Some(new.id?.to_string())) {
@@ -210,8 +212,8 @@ fn lost(new: &NewClient, created: &Value, cause: OperatorError) -> OperatorError
     }
 }
 
-/// Returns a client as it is shown, from what the server shows of it. Networks of which one can't be read stay as they are: without it
-/// the client would seem to be let in from elsewhere.
+/// Returns a client as it is shown, from the server's JSON. If one of its networks can't be read, they stay as they are: without that
+/// network the client would seem to be restricted to the others.
 fn shown(mut client: Value, members: &[&str]) -> Value {
     let mut shown = pick(&mut client, members);
     if let Some(texts) = shown["allow_from"].as_array().and_then(|networks| all_texts(networks)) {
@@ -220,12 +222,12 @@ fn shown(mut client: Value, members: &[&str]) -> Value {
     shown
 }
 
-/// Reads texts, if all of them are.
+/// Returns the texts, if all values are texts.
 fn all_texts(values: &[Value]) -> Option<Vec<&str>> {
     values.iter().map(Value::as_str).collect()
 }
 
-/// Returns a client that was created as it is printed, with its secret.
+/// Returns a new client as it is printed, with its secret.
 fn created(created: &CreatedClient) -> Value {
     let client = &created.client;
     let mut shown = view::client(client, client.created_at);
@@ -234,7 +236,7 @@ fn created(created: &CreatedClient) -> Value {
     pick(&mut shown, &shown_once())
 }
 
-/// Writes a new client as the server reads it.
+/// Returns a new client as JSON for the server's API.
 fn body(new: &NewClient) -> Value {
     let mut body = given(json!({
         "client_id": new.id,
@@ -254,7 +256,7 @@ fn body(new: &NewClient) -> Value {
     body
 }
 
-/// Writes the secrets that a client brings along; without any `null`.
+/// Returns the secrets that a client brings along as JSON, without any `null`.
 fn secrets(secrets: &ImportedSecrets) -> Value {
     let one = |secret: &ImportedSecret| match secret {
         ImportedSecret::Known(secret) => json!({ "value": secret.expose_secret() }),
@@ -263,7 +265,7 @@ fn secrets(secrets: &ImportedSecrets) -> Value {
     if secrets.is_empty() { Value::Null } else { secrets.iter().map(one).collect() }
 }
 
-/// Writes changes as the server reads them: `null` takes back what the client has of its own.
+/// Returns changes as JSON for the server's API: `null` restores the default.
 fn changes(update: &ClientUpdate) -> Value {
     let ClientUpdate { name, scope, addresses, audiences, access_ttl, refresh_ttl, quota, labels: of } =
         update;

@@ -1,4 +1,4 @@
-//! The merchants and clients that there are, for a plan.
+//! Reads the existing merchants and clients, for a plan.
 
 use std::str::FromStr;
 
@@ -32,7 +32,7 @@ impl Desk {
         })
     }
 
-    /// Says why a client like this could not be created, as far as that is known before the server says it.
+    /// Says why a client like this could not be created, as far as that can be told without the server.
     pub(crate) fn check_client(
         &self,
         scope: &Scope,
@@ -55,7 +55,7 @@ impl Desk {
     }
 }
 
-/// Reads which client's or merchant's tokens a revocation ends. Of a token or a secret no plan needs to know.
+/// Reads whose tokens a revocation ends, a client's or a merchant's. Revocations of single tokens and secrets don't matter for a plan.
 fn ended(shown: &Value) -> Result<Option<Revoked>, OperatorError> {
     let subject = match text_of(shown, "kind")? {
         "client" => parsed(&shown["id"]).map(|id| Revoked::Client(id, Generation::END)),
@@ -66,7 +66,7 @@ fn ended(shown: &Value) -> Result<Option<Revoked>, OperatorError> {
     subject.map(Some).ok_or(OperatorError::Unreadable)
 }
 
-/// Reads a merchant as it is printed.
+/// Reads a merchant from its printed form.
 fn merchant(shown: &Value) -> Option<Merchant> {
     Some(Merchant {
         id: parsed(&shown["merchant_id"])?,
@@ -77,7 +77,7 @@ fn merchant(shown: &Value) -> Option<Merchant> {
     })
 }
 
-/// Reads a client as it is printed. Its secrets, generations and times are not shown, and no plan needs them.
+/// Reads a client from its printed form. Its secrets, generations and times are not shown, and no plan needs them.
 fn client(shown: &Value) -> Option<Client> {
     let merchant_id = optional(&shown["merchant_id"], |text| text.parse().ok())?;
     let networks = shown["allow_from"].as_str()?.split_ascii_whitespace().map(|text| text.parse().ok());
@@ -113,7 +113,7 @@ fn parsed<T: FromStr>(value: &Value) -> Option<T> {
     value.as_str()?.parse().ok()
 }
 
-/// Reads what may be `null`.
+/// Reads a value that may be `null`.
 #[expect(clippy::option_option, reason = "what is null is told from what can't be read")]
 fn optional<T>(value: &Value, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
     if value.is_null() { Some(None) } else { read(value.as_str()?).map(Some) }

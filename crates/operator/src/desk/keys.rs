@@ -1,4 +1,4 @@
-//! Acts on signing keys.
+//! The acts on signing keys.
 
 use serde_json::{Value, json};
 use tollgate_admin::keys::{self, AddedKey, ListedKey};
@@ -11,7 +11,7 @@ use crate::error::OperatorError;
 
 const PATH: &str = "/admin/v1/keys";
 
-/// What is printed of a key.
+/// The members of a key that are printed.
 const SHOWN: &[&str] =
     &["key_id", "phase", "algorithm", "created_at", "activates_at", "retires_at", "advances_at"];
 
@@ -53,7 +53,7 @@ impl Desk {
         }
     }
 
-    /// Adds the next signing key of one algorithm, or of each; the older ones stay good, unless they are compromised.
+    /// Adds the next signing key of one algorithm, or of each; the older keys stay valid, unless they are compromised.
     pub async fn rotate_keys(
         &self,
         algorithm: Option<Algorithm>,

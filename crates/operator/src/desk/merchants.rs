@@ -1,4 +1,4 @@
-//! Acts on merchants.
+//! The acts on merchants.
 
 use serde_json::{Value, json};
 use tollgate_admin::Name;
@@ -15,7 +15,7 @@ use crate::view;
 const PATH: &str = "/admin/v1/merchants";
 
 impl Desk {
-    /// Creates a merchant.
+    /// Creates a merchant, and returns it as it is shown.
     pub async fn create_merchant(&self, new: NewMerchant) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
@@ -41,7 +41,7 @@ impl Desk {
         }
     }
 
-    /// Returns a merchant.
+    /// Returns a merchant as it is shown.
     pub async fn merchant(&self, id: MerchantId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, _) => {
@@ -51,7 +51,7 @@ impl Desk {
         }
     }
 
-    /// Gives a merchant another name, and returns it.
+    /// Renames a merchant, and returns it.
     pub async fn rename_merchant(&self, id: MerchantId, name: Name) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {
@@ -64,7 +64,7 @@ impl Desk {
         }
     }
 
-    /// Enables or disables a merchant, and returns it. No token of the clients of a disabled one is accepted.
+    /// Enables or disables a merchant, and returns it. No token of a disabled merchant's clients is accepted.
     pub async fn set_merchant_status(&self, id: MerchantId, status: Status) -> Result<Value, OperatorError> {
         match (self, status) {
             (Self::Store(opened, actor), Status::Enabled) => {
@@ -78,7 +78,7 @@ impl Desk {
         }
     }
 
-    /// Deletes a merchant with its clients. Every token that they have is refused.
+    /// Deletes a merchant with its clients. All of their tokens are refused.
     pub async fn delete_merchant(&self, id: MerchantId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {

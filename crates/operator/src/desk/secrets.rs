@@ -1,4 +1,4 @@
-//! Acts on the secrets of clients.
+//! The acts on the secrets of clients.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::values::{given, pick};
 use crate::error::OperatorError;
 use crate::view;
 
-/// What is printed of a secret.
+/// The members of a secret that are printed.
 const SHOWN: &[&str] = &[
     "secret_id",
     "status",
@@ -73,7 +73,7 @@ impl Desk {
         }
     }
 
-    /// Refuses a secret from now on, and every token obtained with it.
+    /// Revokes a secret, and every token obtained with it.
     pub async fn revoke_secret(&self, client: ClientId, secret: SecretId) -> Result<Value, OperatorError> {
         match self {
             Self::Store(opened, actor) => {

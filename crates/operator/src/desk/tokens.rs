@@ -1,4 +1,4 @@
-//! Ending tokens before their time.
+//! Revoking tokens before they expire.
 
 use serde_json::json;
 use tollgate_admin::tokens;
@@ -10,7 +10,7 @@ use crate::error::OperatorError;
 pub(super) const PATH: &str = "/admin/v1/revocations";
 
 impl Desk {
-    /// Refuses tokens from now on.
+    /// Revokes tokens from now on.
     pub async fn revoke(&self, which: Tokens) -> Result<(), OperatorError> {
         match self {
             Self::Store(opened, actor) => {

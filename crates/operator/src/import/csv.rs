@@ -6,7 +6,7 @@ use tollgate_core::EnvironmentError;
 
 use super::line::{Line, hashed, known, name};
 
-/// Reads the lines.
+/// Reads the clients, a line each.
 pub(super) fn read(file: &str, merchant_from: Option<&str>) -> Result<Vec<Line>, String> {
     let mut reader = Reader::from_reader(file.as_bytes());
     let columns = Columns::of(reader.headers().map_err(|error| error.to_string())?, merchant_from)?;
@@ -20,7 +20,7 @@ pub(super) fn read(file: &str, merchant_from: Option<&str>) -> Result<Vec<Line>,
     Ok(lines)
 }
 
-/// Where each column stands.
+/// The index of each column.
 struct Columns<'a> {
     names: StringRecord,
     merchant: &'a str,

@@ -1,4 +1,4 @@
-//! The file of another authority, client by client.
+//! The file of another authority's clients.
 
 use std::fs;
 use std::path::Path;
@@ -10,22 +10,22 @@ use super::line::Line;
 use super::{csv, hydra, keycloak};
 use crate::file_error::FileError;
 
-/// What wrote a file of clients.
+/// The software that wrote a file of clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// Keycloak: an export of a realm, or an array of its clients.
     Keycloak,
     /// Ory Hydra: rows of its table of clients.
     Hydra,
-    /// Anything, as CSV.
+    /// Any other software, as CSV.
     Csv,
 }
 
 impl Source {
-    /// All there are.
+    /// Every kind of source.
     pub const ALL: [Self; 3] = [Self::Keycloak, Self::Hydra, Self::Csv];
 
-    /// Its name.
+    /// Returns the name, as the command line and labels have it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Keycloak => "keycloak",
@@ -43,22 +43,22 @@ impl FromStr for Source {
     }
 }
 
-/// How a file is read.
+/// Options for reading a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Reading<'a> {
-    /// What wrote it.
+    /// The software that wrote it.
     pub source: Source,
-    /// The member or the column that has a client's merchant, if one has it.
+    /// The member or the column that names a client's merchant, if there is one.
     pub merchant_from: Option<&'a str>,
-    /// Whether the optional client scopes of Keycloak are taken as well.
+    /// Whether Keycloak's optional client scopes are imported as well.
     pub optional_scopes: bool,
 }
 
-/// Reads a file. An error is about all of it.
+/// Reads a file. The error concerns all of it.
 pub fn read(file: &Path, how: Reading<'_>) -> Result<Vec<Line>, FileError> {
     let text = fs::read_to_string(file).map(Zeroizing::new);
     let text = text.map_err(|error| FileError::unreadable(file, error))?;
-    // Some programs write a mark of the byte order before the text.
+    // Some programs write a byte order mark before the text.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let lines = match how.source {
         Source::Keycloak => keycloak::read(text, how.merchant_from, how.optional_scopes),
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// The ids of the clients that are taken, and why the others are left out.
+    /// Returns the ids of the clients that are imported, and why the others are left out.
     fn outcomes(lines: &[Line]) -> Vec<String> {
         let outcome = |line: &Line| match &line.client {
             Ok(client) => client.id.clone(),

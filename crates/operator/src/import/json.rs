@@ -1,4 +1,4 @@
-//! What is read of JSON that others have written.
+//! Reads members of JSON that other programs have written.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ pub(super) fn text<'a>(of: &'a Value, member: &str) -> Option<&'a str> {
     of[member].as_str().filter(|text| !text.is_empty())
 }
 
-/// Reads a member that is a text and decides something: what can't be read is not taken for what is not there.
+/// Reads a member that is a text and decides something: a value that can't be read is an error, not absent.
 pub(super) fn deciding_text<'a>(of: &'a Value, member: &str) -> Result<Option<&'a str>, String> {
     match &of[member] {
         Value::Null => Ok(None),
@@ -16,7 +16,7 @@ pub(super) fn deciding_text<'a>(of: &'a Value, member: &str) -> Result<Option<&'
     }
 }
 
-/// Reads likewise a member that is true or false.
+/// Reads a member that is true or false, and that decides something.
 pub(super) fn flag(of: &Value, member: &str) -> Result<Option<bool>, String> {
     match &of[member] {
         Value::Null => Ok(None),
@@ -25,15 +25,15 @@ pub(super) fn flag(of: &Value, member: &str) -> Result<Option<bool>, String> {
     }
 }
 
-/// Finds a member by a path, such as `attributes.merchant`. A name may have dots itself. A number is a text as well, and a list of one
-/// what is in it.
+/// Finds a member by a path, such as `attributes.merchant`. A name may itself contain dots. A number counts as text, and a list of one
+/// item as that item.
 pub(super) fn find(of: &Value, path: &str) -> Option<String> {
     if let Some(found) = of.get(path) {
         return shown(found);
     }
     path.match_indices('.').find_map(|(dot, _)| {
         let (member, rest) = (&of[&path[..dot]], &path[dot + 1..]);
-        // Some columns of databases hold JSON as a text.
+        // Some database columns hold JSON as text.
         let parsed: Option<Value> = member.as_str().and_then(|text| serde_json::from_str(text).ok());
         find(parsed.as_ref().unwrap_or(member), rest)
     })
@@ -51,7 +51,7 @@ fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// Lists the texts in an array, or in a text that holds one.
+/// Lists the texts in an array, or in a text that holds an array.
 pub(super) fn texts(value: &Value) -> Vec<String> {
     match value {
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),

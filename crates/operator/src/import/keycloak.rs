@@ -35,7 +35,7 @@ pub(super) fn read(
 
 const NO_EXPORT: &str = "it is no export of a realm: it has no array of clients";
 
-/// Reads a client, or says why it is left out: what is no confidential client with a service account has no use for the grant
+/// Reads a client, or says why it is left out: only a confidential client with a service account can use the grant
 /// `client_credentials`.
 fn read_client(
     client: &Value,
@@ -49,7 +49,7 @@ fn read_client(
         scope.extend(texts(&client["optionalClientScopes"]));
     }
     Ok(OldClient {
-        // A name such as `${client_account}` stands for one in the language of whoever looks.
+        // A name such as `${client_account}` stands for a text in the viewer's language.
         name: name(text(client, "name").filter(|name| !name.starts_with("${")), id)?,
         secrets: known(secret(client)?)?,
         merchant: merchant_from.and_then(|path| find(client, path)),

@@ -1,4 +1,4 @@
-//! The file that says which id each client had, and which it has.
+//! The file that maps each client's old id to its new one.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -9,8 +9,8 @@ use tollgate_core::{ClientId, MerchantId};
 use crate::file_error::FileError;
 use crate::private_file;
 
-/// The rows of the file. It is written when the import ends, also where it could not go on: what was imported by then is in it, and what
-/// was imported before.
+/// The rows of the file. It is written when the import ends, even if the import could not finish: it has what was imported until
+/// then, and what was imported before.
 pub struct MapFile<'a> {
     path: &'a Path,
     rows: csv::Writer<Vec<u8>>,
@@ -20,7 +20,7 @@ pub struct MapFile<'a> {
 const COLUMNS: [&str; 3] = ["old_client_id", "client_id", "merchant_id"];
 
 impl<'a> MapFile<'a> {
-    /// Starts a file without clients. It fails where something is that no import has written, which would be lost.
+    /// Starts a file without clients. Fails if the path has a file that no import has written, which would be lost.
     pub fn new(path: &'a Path) -> Result<Self, FileError> {
         check(path)?;
         let mut map = Self { path, rows: csv::Writer::from_writer(Vec::new()) };
@@ -39,7 +39,7 @@ impl<'a> MapFile<'a> {
         self.rows.write_record(row).expect("rows of one length can be written to memory");
     }
 
-    /// Writes the file, in place of that of an earlier import if there is one.
+    /// Writes the file, and replaces the file of an earlier import if there is one.
     pub fn write(self) -> Result<(), FileError> {
         let Self { path, rows } = self;
         check(path)?;
@@ -48,7 +48,7 @@ impl<'a> MapFile<'a> {
     }
 }
 
-/// Refuses a place where something is that no import has put there. A link is only a way to a file, which stays.
+/// Refuses a path with something that no import has written. A link to a file of an import is accepted, and stays.
 fn check(path: &Path) -> Result<(), FileError> {
     let is_free = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
@@ -64,7 +64,7 @@ fn check(path: &Path) -> Result<(), FileError> {
     Err(FileError::wrong(path, problem))
 }
 
-/// Whether a file begins as an import begins one, or has nothing in it.
+/// Says whether a file begins like an import's, or is empty.
 fn is_map(path: &Path) -> io::Result<bool> {
     let first_line = format!("{}\n", COLUMNS.join(","));
     let mut begin = Vec::new();
@@ -104,7 +104,7 @@ mod tests {
         }
         assert!(MapFile::new(folder.path()).is_err());
 
-        // What somebody puts there meanwhile stays as well.
+        // A file that somebody puts there meanwhile is kept, too.
         fs::remove_file(&path).unwrap();
         let map = MapFile::new(&path).unwrap();
         fs::write(&path, "precious").unwrap();

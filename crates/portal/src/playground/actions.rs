@@ -56,22 +56,22 @@ const BUTTONS: [(Action, &str, &str); 15] = [
 ];
 
 impl Action {
-    /// Reads the value of the button: what is done by it, the value, and the title of that.
+    /// Reads the value of a button: returns its action, the value, and the action's title.
     pub(super) fn parse(value: &str) -> Option<(Self, &'static str, &'static str)> {
         BUTTONS.iter().find(|(_, button, _)| *button == value).copied()
     }
 
-    /// Whether its outcome is about the payment at hand.
+    /// Says whether its outcome is about the session's payment.
     fn is_about_a_payment(self) -> bool {
         matches!(self, Self::Pay | Self::Replay | Self::Race)
     }
 }
 
-/// Performs the actions.
+/// Performs the actions of a session.
 pub(super) struct Actions {
     pub(super) caller: Caller,
     pub(super) kit: Arc<dyn Kit>,
-    /// Where the browser is, as in `https://core.example.com`.
+    /// The origin of the page in the browser, such as `https://core.example.com`.
     pub(super) origin: String,
 }
 
@@ -106,7 +106,7 @@ impl Actions {
         Ok(())
     }
 
-    /// Performs what takes a client.
+    /// Performs an action that needs a client.
     async fn perform_as(
         &self,
         action: Action,
@@ -180,5 +180,5 @@ impl Actions {
 const SIGNED_IN: &str =
     "The client is known, and the secret is its own. It stays on the server, for this visit.";
 
-/// What an action reports: what its outcome means, and the exchanges.
+/// The report of an action: what its outcome means, and the exchanges.
 type Report = (String, Vec<Shown>);

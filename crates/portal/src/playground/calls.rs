@@ -1,4 +1,4 @@
-//! Calls as a visitor makes them: to this server, by the way that every caller's requests take.
+//! The calls of a visitor: to this server, in the same way as every caller's requests.
 
 use std::sync::Arc;
 
@@ -25,21 +25,21 @@ pub(super) const TOKEN: &str = "/api/v1/oauth2/token";
 pub(super) const REFRESH: &str = "/api/v1/oauth2/refresh";
 pub(super) const REVOKE: &str = "/oauth2/revoke";
 pub(super) const CREATE: &str = "/api/v1/payment-requests:redirect";
-/// Short, so that the answer is.
+/// The path of a list with one item, so that the answer is short.
 pub(super) const LIST: &str = "/api/v1/payment-requests?limit=1";
 
-/// A request that was made, and what came back.
+/// A request with its answer.
 pub(super) struct Exchange {
     pub(super) method: Method,
     pub(super) target: String,
     pub(super) sent: HeaderMap,
     pub(super) sent_body: Bytes,
     pub(super) response: Response<Bytes>,
-    /// What `tollgate inspect` would have said of the token, then.
+    /// What `tollgate inspect` would have said of the token at that time.
     pub(super) verdict: Option<Verdict>,
 }
 
-/// What calls are made with.
+/// The service that makes calls.
 pub type Calls = BoxCloneSyncService<Request<Bytes>, Response<Bytes>, BoxError>;
 
 /// Makes calls for a visitor.
@@ -52,7 +52,7 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Calls as whoever is at an address.
+    /// Makes a caller at an address.
     pub(super) fn at(
         from: ClientAddress,
         service: Calls,
@@ -66,7 +66,7 @@ impl Caller {
         &self.host
     }
 
-    /// Sends a request by the way that every caller's requests take.
+    /// Sends a request in the same way as every caller's requests.
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Exchange, Refused> {
         let (head, body) = request.into_parts();
         let mut sent = Request::from_parts(head.clone(), body.clone());
@@ -76,7 +76,7 @@ impl Caller {
         Exchange::of(head, body, response, &*self.inspect, &self.host.verifier).await
     }
 
-    /// Sends a request to the guard and the sandbox behind it, on a clock that stands at `then`.
+    /// Sends a request to the guard and the sandbox behind it, with a clock that stands at `then`.
     pub(super) async fn send_at(
         &self,
         request: Request<Bytes>,
@@ -115,7 +115,7 @@ impl Exchange {
         Ok(Self { method: head.method, target, sent: head.headers, sent_body, response, verdict })
     }
 
-    /// Why no token was granted, in the words of the answer. What is missing in a form is not known either.
+    /// Returns why no token was granted, in the words of the answer. Missing form fields count as an unknown client.
     pub(super) fn refusal(&self) -> String {
         let answer: serde_json::Value = serde_json::from_slice(self.response.body()).unwrap_or_default();
         match answer["error"]["message"].as_str() {
@@ -124,14 +124,14 @@ impl Exchange {
         }
     }
 
-    /// A text in the `data` of the answer.
+    /// Returns a text in the `data` of the answer.
     pub(super) fn granted(&self, member: &str) -> Option<Zeroizing<String>> {
         let answer: serde_json::Value = serde_json::from_slice(self.response.body()).ok()?;
         Some(Zeroizing::new(answer["data"][member].as_str()?.to_owned()))
     }
 }
 
-/// A request for tokens.
+/// Makes a request for tokens.
 pub(super) fn token(client_id: &str, client_secret: &str) -> Request<Bytes> {
     let body = json!({
         "grant_type": "client_credentials",
@@ -141,12 +141,12 @@ pub(super) fn token(client_id: &str, client_secret: &str) -> Request<Bytes> {
     json_to(TOKEN, body.to_string())
 }
 
-/// A request for another access token.
+/// Makes a request for another access token.
 pub(super) fn refresh(refresh_token: &str) -> Request<Bytes> {
     json_to(REFRESH, json!({ "refresh_token": refresh_token }).to_string())
 }
 
-/// A request to revoke a token (RFC 7009), with the client in the header.
+/// Makes a request to revoke a token (RFC 7009), with the client in the header.
 pub(super) fn revoke(credentials: &Credentials, token: &str) -> Request<Bytes> {
     let body = form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
     let mut request = to(Method::POST, REVOKE, "application/x-www-form-urlencoded", body);
@@ -157,7 +157,7 @@ pub(super) fn revoke(credentials: &Credentials, token: &str) -> Request<Bytes> {
     request
 }
 
-/// A request for the list of payment requests, with or without a token.
+/// Makes a request for the list of payment requests, with or without a token.
 pub(super) fn list(token: Option<&str>) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
     *request.uri_mut() = LIST.parse().expect("this is a path");
@@ -168,7 +168,7 @@ pub(super) fn list(token: Option<&str>) -> Request<Bytes> {
     request
 }
 
-/// A request to create a payment.
+/// Makes a request to create a payment.
 pub(super) fn create(token: &str, key: &str, body: &str) -> Request<Bytes> {
     let mut request = json_to(CREATE, body.to_owned());
     let key = HeaderValue::try_from(key).expect("our keys are visible ASCII");

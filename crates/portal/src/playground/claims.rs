@@ -1,4 +1,4 @@
-//! A token as it is read: header and claims, each explained.
+//! A decoded token: header and claims, each explained.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,15 +9,15 @@ use crate::time_format::utc;
 
 /// A token without its signature.
 pub(super) struct Decoded {
-    /// The first segment, as it is sent.
+    /// The first segment, as it is sent, which holds the header.
     pub(super) header_segment: String,
-    /// The second.
+    /// The second segment, which holds the claims.
     pub(super) payload_segment: String,
     pub(super) header: Vec<Member>,
     pub(super) claims: Vec<Member>,
     pub(super) issued_at: Timestamp,
     pub(super) expires_at: Timestamp,
-    /// Its `jti`.
+    /// The token's id, its claim `jti`.
     pub(super) id: String,
 }
 
@@ -25,13 +25,13 @@ pub(super) struct Decoded {
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) value: String,
-    /// The value in other words, where it is a number of seconds.
+    /// The value in other words, if it is a number of seconds.
     pub(super) spelled: Option<String>,
     pub(super) meaning: &'static str,
 }
 
 impl Decoded {
-    /// Reads a token of this authority; `None` for any other text.
+    /// Decodes a token of this authority; `None` for any other text.
     pub(super) fn of(token: &str) -> Option<Self> {
         let mut segments = token.split('.');
         let (header_segment, payload_segment) = (segments.next()?, segments.next()?);
@@ -50,7 +50,7 @@ impl Decoded {
 }
 
 impl Decoded {
-    /// The environment that it is for.
+    /// Returns the environment that the token is for.
     pub(super) fn environment(&self) -> Option<Environment> {
         let claim = self.claims.iter().find(|claim| claim.name == "env")?;
         claim.value.trim_matches('"').parse().ok()

@@ -3,11 +3,11 @@
 use tollgate_core::ClientId;
 use zeroize::Zeroizing;
 
-/// What a client authenticates with.
+/// The credentials of a client.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Its id.
+    /// The id of the client.
     pub client_id: ClientId,
-    /// Its secret.
+    /// The secret of the client.
     pub client_secret: Zeroizing<String>,
 }

@@ -1,16 +1,16 @@
-//! The calls of the playground as a shell makes them. Neither secret nor token stands in them: they are obtained as the
-//! call is made.
+//! The calls of the playground as shell commands. They contain neither secrets nor tokens: these are obtained when the
+//! command runs.
 
 use tollgate_core::ClientId;
 
 use super::calls::{CREATE, LIST, REFRESH, REVOKE, TOKEN};
 
-/// What `tollgate token` prints, as an argument.
+/// The output of `tollgate token`, as an argument.
 const ACCESS: &str = "$(tollgate token)";
-/// Changes the first character of the signature.
+/// A command that changes the first character of the signature.
 const CHANGE: &str = r"sed -e 's/\.A\([^.]*\)$/.B\1/' -e t -e 's/\.[^.]\([^.]*\)$/.A\1/'";
 
-/// The caller.
+/// The caller for whom commands are written.
 pub(super) struct Shell<'a> {
     pub(super) base_url: &'a str,
     pub(super) client_id: ClientId,
@@ -45,7 +45,7 @@ impl Shell<'_> {
         self.list_with(&format!("$(tollgate token | {CHANGE})"))
     }
 
-    /// `life` is the token's, in seconds.
+    /// Lists payments with an expired token. `life` is the token's lifetime, in seconds.
     pub(super) fn list_expired(&self, life: u64) -> String {
         format!("token=$(tollgate token)\nsleep {life}\n{}", self.list_with("$token"))
     }
@@ -60,7 +60,7 @@ impl Shell<'_> {
         format!("{}\n{}", self.revoke(), self.list_with("$token"))
     }
 
-    /// Leaves the token in the variable `token`.
+    /// Obtains a token, revokes it and leaves it in the variable `token`.
     pub(super) fn revoke(&self) -> String {
         let (base, id) = (self.base_url, self.client_id);
         format!(

@@ -1,4 +1,4 @@
-//! What an operator is told of a token, by whoever can look into the store.
+//! The inspection of tokens, for what an operator with access to the store would be told.
 
 use std::pin::Pin;
 
@@ -6,7 +6,7 @@ use tollgate_core::Timestamp;
 use tollgate_guard::Verifier;
 use tollgate_sandbox::Error;
 
-/// What would become of a token.
+/// The verdict on a token.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     /// Whether it would be accepted.
@@ -15,11 +15,11 @@ pub struct Verdict {
     pub text: String,
 }
 
-/// Says what would become of tokens.
+/// Inspects tokens with access to the store.
 pub trait Inspect: Send + Sync + 'static {
     /// Inspects a token as `verifier` would at `now`.
     fn inspect<'a>(&'a self, verifier: &'a Verifier, token: &'a str, now: Timestamp) -> Inspecting<'a>;
 }
 
-/// A verdict that is awaited.
+/// The future of a verdict.
 pub type Inspecting<'a> = Pin<Box<dyn Future<Output = Result<Verdict, Error>> + Send + 'a>>;

@@ -1,4 +1,4 @@
-//! The page: a session as HTML.
+//! Renders the page: a session as HTML.
 
 use askama::Template;
 use axum::response::{IntoResponse, Response};
@@ -45,7 +45,7 @@ pub(super) async fn render(
     Ok(html(StatusCode::OK, &page))
 }
 
-/// Renders why a request is refused, and says it to the log.
+/// Renders why a request is refused, and logs it.
 pub(super) fn refuse(refused: Refused) -> Response {
     let (status, title, lead) = match refused {
         Refused::Host => (
@@ -78,7 +78,7 @@ pub(super) fn refuse(refused: Refused) -> Response {
 
 fn failed(error: Error) -> Response {
     let lead = error.message();
-    // The refusal is counted and logged as any other, and the status is the error's own.
+    // The refusal is counted and logged like any other, and the status is the error's own.
     let refused = error.into_response();
     let mut response = html(refused.status(), &Message { title: "That did not work", lead });
     response.extensions_mut().extend(refused.into_parts().0.extensions);
@@ -88,7 +88,7 @@ fn failed(error: Error) -> Response {
 fn html(status: StatusCode, page: &impl Template) -> Response {
     let html = page.render().expect("a template writes into a string, which never fails");
     let mut headers = pages::headers(Policy { scripts: true, ..Policy::default() });
-    // Without one of its own, a form would have no origin, by which another site's is told apart.
+    // Without a policy of its own, a form would be sent without an origin, which tells it from another site's form.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     (status, headers, html).into_response()
 }
@@ -110,12 +110,12 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// What is wrong with a field of the form that asks for credentials.
+    /// Returns the problem with a field of the form for credentials.
     fn problem_at(&self, field: Field) -> Option<&str> {
         self.sign_in_problem?.at(field)
     }
 
-    /// The page of the payment that the outcome is about.
+    /// Returns the page of the payment that the outcome is about.
     fn outcome_page(&self) -> Option<&str> {
         self.outcome?.page.as_deref()
     }
@@ -128,7 +128,7 @@ struct Message<'a> {
     lead: &'a str,
 }
 
-/// The tokens at hand, as they are shown.
+/// A token of the session, as it is shown.
 struct Token {
     access: Decoded,
     timeline: Timeline,
@@ -136,10 +136,10 @@ struct Token {
     refresh_verdict: Aging,
 }
 
-/// What would become of a token, now and when it has expired.
+/// The verdict on a token, now and when it has expired.
 struct Aging {
     now: Verdict,
-    /// From when on, in milliseconds since 1970, and what then.
+    /// When the token expires, in milliseconds since 1970, and the verdict from then on.
     later: Option<(u64, Verdict)>,
 }
 

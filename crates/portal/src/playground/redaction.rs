@@ -14,7 +14,7 @@ use tollgate_http::refusal::Reason;
 
 /// The most answers that are listed one by one.
 const FEW: usize = 3;
-/// How many characters of a token's claims are shown where the token is not what matters.
+/// How many characters of a token's claims are shown when the token is not the subject.
 const CLAIMS: usize = 12;
 
 /// The outcome of an action.
@@ -22,20 +22,20 @@ pub(super) struct Outcome {
     pub(super) title: &'static str,
     /// The value of the button that was pressed.
     pub(super) button: &'static str,
-    /// What it means, in a sentence or two.
+    /// The meaning of the outcome, in a sentence or two.
     pub(super) lead: String,
     pub(super) exchanges: Vec<Shown>,
-    /// The page of the payment that it is about, where there is one.
+    /// The page of the payment that it is about, if there is one.
     pub(super) page: Option<String>,
 }
 
 impl Outcome {
-    /// Where the button is in the page; the one that takes credentials is gone when it has taken them.
+    /// Returns where the button is in the page; the button for credentials is gone once they were accepted.
     pub(super) fn place(&self) -> String {
         if self.button == "sign-in" { "step-1".to_owned() } else { format!("act-{}", self.button) }
     }
 
-    /// The statuses of the answers, for the list of former actions.
+    /// Returns the statuses of the answers, for the list of former actions.
     pub(super) fn answers(&self) -> String {
         if self.exchanges.len() > FEW {
             return format!("{} requests", self.exchanges.len());
@@ -50,7 +50,7 @@ impl Outcome {
 
 /// A request and its answer, as texts.
 pub(super) struct Shown {
-    /// What it is, where there are several.
+    /// The caption, if there are several exchanges.
     pub(super) caption: String,
     pub(super) line: String,
     pub(super) status: u16,
@@ -59,20 +59,20 @@ pub(super) struct Shown {
     pub(super) challenge: Option<String>,
     pub(super) request: String,
     pub(super) response: String,
-    /// The answer's body, with a member a line.
+    /// The answer's body, with a line for each member.
     pub(super) json: String,
-    /// The call as a shell makes it.
+    /// The call as a shell command.
     pub(super) curl: Option<String>,
-    /// What the log says of a refusal, which callers are not told.
+    /// The log's reason for a refusal, which callers are not told.
     pub(super) log: Option<String>,
-    /// What `tollgate inspect` says of the token.
+    /// The verdict of `tollgate inspect` on the token.
     pub(super) verdict: Option<String>,
-    /// The time that it was answered at, where that is not the present.
+    /// The time at which it was answered, if that is not the present.
     pub(super) moved_to: Option<String>,
 }
 
 impl Shown {
-    /// Shows an exchange. `host` is the server's, as the browser names it.
+    /// Returns an exchange as it is shown. `host` is the server's name in the browser.
     pub(super) fn of(host: &str, exchange: &Exchange, curl: Option<String>) -> Self {
         let (status, headers) = (exchange.response.status(), exchange.response.headers());
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -99,7 +99,7 @@ impl Shown {
         self
     }
 
-    /// Says that it was answered as it would be at another time.
+    /// Marks the exchange as answered at another time.
     pub(super) fn moved_to(mut self, then: Timestamp) -> Self {
         self.moved_to = Some(utc(then));
         self
@@ -144,7 +144,7 @@ fn write_headers(text: &mut String, headers: &HeaderMap) {
     }
 }
 
-/// A body of JSON without what is secret in it.
+/// Returns a JSON body with its secrets masked.
 fn masked(body: &[u8]) -> Value {
     let mut value = serde_json::from_slice(body).unwrap_or(Value::Null);
     mask(&mut value);
@@ -168,7 +168,7 @@ fn mask(value: &mut Value) {
     }
 }
 
-/// Cuts the signature and most of the claims off every token in a text, and what is secret off every client secret.
+/// Removes the signature and most of the claims of every token in a text, and the secret part of every client secret.
 pub(super) fn cut(text: &str) -> String {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&letter);
     let mut shown = String::with_capacity(text.len());
@@ -203,7 +203,7 @@ fn code(body: &Value) -> Option<String> {
     code.map(str::to_owned)
 }
 
-/// What the log says of a refusal.
+/// Returns the log's reason for a refusal.
 fn reason(exchange: &Exchange) -> Option<String> {
     let extensions = exchange.response.extensions();
     let denial = extensions.get::<Denial>().map(ToString::to_string);

@@ -1,4 +1,4 @@
-//! Who may visit, and from where: the host, the site, the cookie and the form of a request.
+//! Checks of a request's host, site, cookie and form.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use tollgate_http::{BodyError, Media};
 use tollgate_sandbox::Error;
 use zeroize::Zeroizing;
 
-/// Where the playground is.
+/// The path of the playground.
 pub(crate) const PATH: &str = "/playground";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -16,15 +16,15 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Why a request is refused.
 #[derive(Debug)]
 pub(super) enum Refused {
-    /// The browser was led here under a name that is not this server's.
+    /// The browser was led here by a name that is not this server's.
     Host,
-    /// Another site sent the form.
+    /// The form was sent by another site.
     Site,
-    /// There is no such session, or the form is not of it.
+    /// The session does not exist, or the form doesn't belong to it.
     Session,
     /// The form was not made by this page.
     Unclear,
-    /// Anything else.
+    /// An error of the action, or of the request.
     Error(Error),
 }
 
@@ -40,20 +40,20 @@ impl From<BodyError> for Refused {
     }
 }
 
-/// Where the browser believes to be.
+/// The host and scheme that the browser uses for this server.
 pub(super) struct Site {
     origin: String,
     secure: bool,
 }
 
 impl Site {
-    /// The site that a request names. A name that is not this server's is refused: it may be another's, who lets it
-    /// lead here and would read what the page shows (DNS rebinding). Addresses are nobody's name.
+    /// Returns the site that a request names. A name that is not this server's is refused: it may be another site's, which lets it
+    /// lead here and would read the page (DNS rebinding). Addresses can't be used for that.
     pub(super) fn of(uri: &Uri, headers: &HeaderMap, public_url: &str) -> Result<Self, Refused> {
         let (scheme, authority) = public_url.split_once("://").unwrap_or(("http", public_url));
         let authority = authority.split('/').next().unwrap_or_default();
         let host = match (uri.authority(), headers.get(HOST)) {
-            // Over HTTP/2 it is in the URI.
+            // In HTTP/2 the host is in the URI.
             (Some(named), _) => named.as_str(),
             (None, Some(host)) => host.to_str().map_err(|_| Refused::Host)?,
             (None, None) => return Err(Refused::Host),
@@ -64,33 +64,33 @@ impl Site {
         Ok(Self { origin: format!("{scheme}://{host}"), secure: scheme == "https" })
     }
 
-    /// The origin, as in the browser's `Origin`.
+    /// Returns the origin, as in the browser's `Origin`.
     pub(super) fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// Refuses what another site sent. Browsers say which did (Fetch Metadata); one that does not says the origin.
+    /// Refuses requests from other sites. Browsers name the site (Fetch Metadata), or at least the origin.
     pub(super) fn refuse_others(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let own = match (headers.get(SEC_FETCH_SITE), headers.get(ORIGIN)) {
             (Some(site), _) => site == "same-origin",
             (None, Some(origin)) => origin.as_bytes().eq_ignore_ascii_case(self.origin.as_bytes()),
-            // No browser, or one from before both; the token in the form must do.
+            // Not a browser, or one without either header; the token in the form must suffice.
             (None, None) => true,
         };
         if own { Ok(()) } else { Err(Refused::Site) }
     }
 
-    /// The name of the session, from the cookie.
+    /// Returns the name of the session, from the cookie.
     pub(super) fn cookie<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
         let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
         let mut pairs = lines.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split_once('='));
         pairs.find(|(name, _)| *name == self.cookie_name()).map(|(_, value)| value)
     }
 
-    /// The cookie that names the session: for this page, this host and this run of the browser only.
+    /// Returns the header that sets the session's cookie: for this page, this host and this run of the browser only.
     pub(super) fn set_cookie(&self, session: &str) -> HeaderValue {
         let name = self.cookie_name();
-        // A name with this prefix is taken by browsers only with these attributes (RFC 6265bis §4.1.3).
+        // Browsers accept a name with this prefix only with these attributes (RFC 6265bis §4.1.3).
         let scope = if self.secure { "Path=/; Secure".to_owned() } else { format!("Path={PATH}") };
         let cookie = format!("{name}={session}; {scope}; HttpOnly; SameSite=Strict");
         HeaderValue::try_from(cookie).expect("a session's name is visible ASCII")
@@ -101,7 +101,7 @@ impl Site {
     }
 }
 
-/// Whether a host is an address or this machine, which no name server leads elsewhere.
+/// Says whether a host is an address or this machine, which no name server can redirect.
 fn is_nobodys_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|digit| digit.is_ascii_digit()) => name,
@@ -120,7 +120,7 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// Reads a form. Nothing in it may be there twice; what the page does not send is passed over.
+    /// Reads a form. No field may be repeated; unknown fields are ignored.
     pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refused> {
         Media::Form.require(headers).map_err(|_| Refused::Unclear)?;
         let one = |wanted: &str| {

@@ -1,4 +1,4 @@
-//! What the playground knows of a visitor. It stays in memory, bounded in number and in time.
+//! The sessions of visitors, which are kept in memory, limited in number and in time.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,20 +15,20 @@ use super::credentials::Credentials;
 use super::redaction::Outcome;
 use crate::time_format::utc;
 
-/// The most sessions at the same time; a further one ends the one that was idle for longest.
+/// The most sessions at the same time; a further one ends the session that was idle for longest.
 const MOST: usize = 256;
-/// A session ends when nothing was done for this long.
+/// How long a session may be idle.
 const IDLE: Duration = Duration::from_secs(30 * 60);
-/// A session ends after this long, whatever was done.
+/// How long a session lasts, even if it is used.
 const LIFE: Duration = Duration::from_secs(8 * 60 * 60);
-/// The most actions that are listed.
+/// The most former actions that are listed.
 const REMEMBERED: usize = 12;
 
-/// The sessions.
+/// The open sessions.
 #[derive(Default)]
 pub(super) struct Sessions {
     kept: Mutex<HashMap<String, Kept>>,
-    /// Whether somebody ends those that are over.
+    /// Whether a task removes expired sessions.
     swept: AtomicBool,
 }
 
@@ -36,18 +36,18 @@ struct Kept {
     session: Arc<tokio::sync::Mutex<Session>>,
     opened_at: Timestamp,
     seen_at: Timestamp,
-    /// Whether the visitor has done anything. One that has not is the first to go.
+    /// Whether the visitor has done anything. Unused sessions are ended first.
     used: bool,
 }
 
-/// A session, and its name where the browser has to be told.
+/// A session, and its name if the browser must be told.
 pub(super) struct Opened {
     pub(super) session: Arc<tokio::sync::Mutex<Session>>,
     pub(super) cookie: Option<String>,
 }
 
 impl Sessions {
-    /// The session of this name, or a new one, in which the visitor acts as the demo client where there is one.
+    /// Returns the session of this name, or a new one. In a new one the visitor acts as the demo client, if there is one.
     pub(super) fn open(&self, name: Option<&str>, demo: Option<Credentials>, now: Timestamp) -> Opened {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, session| session.is_live(now));
@@ -67,21 +67,21 @@ impl Sessions {
         Opened { session, cookie: Some(name) }
     }
 
-    /// Says whether somebody must begin to end those that are over.
+    /// Says whether a task must be started that removes expired sessions.
     pub(super) fn wants_sweeper(&self) -> bool {
         !self.swept.swap(true, Relaxed)
     }
 
-    /// Ends those that are over, and says whether there are others.
+    /// Removes expired sessions, and says whether there are others.
     pub(super) fn sweep(&self, now: Timestamp) -> bool {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, session| session.is_live(now));
-        // Under the lock: whoever adds one finds that it wants a sweeper.
+        // Set under the lock: a new session then finds that it needs a task.
         self.swept.store(!kept.is_empty(), Relaxed);
         !kept.is_empty()
     }
 
-    /// The session of this name, in which something is about to be done.
+    /// Returns the session of this name for an action, and counts it as used.
     pub(super) fn use_again(
         &self,
         name: Option<&str>,
@@ -102,16 +102,16 @@ impl Kept {
     }
 }
 
-/// A session: what one browser does here.
+/// A session: the state of one browser.
 pub(super) struct Session {
-    /// Goes with every form, so that no other page can send one.
+    /// The token in every form, so that no other page can send one.
     pub(super) form_token: String,
     pub(super) credentials: Option<Credentials>,
-    /// Whether the credentials are the demo client's, and so not the visitor's to give.
+    /// Whether the credentials are the demo client's, which the visitor must not see.
     pub(super) is_demo: bool,
     pub(super) tokens: Option<Tokens>,
     pub(super) payment: Option<Payment>,
-    /// Why the credentials that were given last were not taken.
+    /// Why the last credentials were refused.
     pub(super) sign_in_problem: Option<SignInProblem>,
     /// The outcome of the last action.
     pub(super) outcome: Option<Outcome>,
@@ -119,11 +119,11 @@ pub(super) struct Session {
     pub(super) history: VecDeque<Done>,
     /// How many actions there were.
     pub(super) actions: u64,
-    /// How many payments were asked for.
+    /// How many payments were created.
     pub(super) payments: u64,
 }
 
-/// Why credentials were not taken, and what was typed, but for the secret.
+/// Why credentials were refused, and the visitor's input except for the secret.
 pub(super) struct SignInProblem {
     pub(super) client_id: String,
     pub(super) field: Field,
@@ -141,42 +141,42 @@ pub(super) enum Field {
 const LONGEST_ID: usize = 64;
 
 impl SignInProblem {
-    /// The problem with a field, beside what was typed as the client id. A secret that was typed there isn't kept.
+    /// Makes the problem with a field, with the text that was typed as the client id. A secret that was typed there isn't kept.
     pub(super) fn new(client_id: &str, field: Field, message: &str) -> Self {
         let is_kept = client_id.len() <= LONGEST_ID && !is_secret(client_id);
         let client_id = if is_kept { client_id.to_owned() } else { String::new() };
         Self { client_id, field, message: message.to_owned() }
     }
 
-    /// What is wrong with a field, if it is this one.
+    /// Returns the problem with a field, if it is this one.
     pub(super) fn at(&self, field: Field) -> Option<&str> {
         (self.field == field).then_some(self.message.as_str())
     }
 }
 
-/// Whether a text looks like a client secret.
+/// Says whether a text looks like a client secret.
 pub(super) fn is_secret(text: &str) -> bool {
     text.contains("tg_test_") || text.contains("tg_live_")
 }
 
-/// The tokens at hand.
+/// The tokens of a session.
 pub(super) struct Tokens {
     pub(super) access: Zeroizing<String>,
     pub(super) refresh: Zeroizing<String>,
 }
 
-/// The payment that was asked for last.
+/// The last payment of a session.
 #[derive(Clone)]
 pub(super) struct Payment {
     pub(super) key: String,
     pub(super) body: String,
-    /// Where its page is, below this server.
+    /// The path of its page on this server.
     pub(super) page: Option<String>,
 }
 
 /// A former action.
 pub(super) struct Done {
-    /// The first action has the number 1.
+    /// The number of the action; the first is 1.
     pub(super) number: u64,
     pub(super) at: String,
     pub(super) title: &'static str,
@@ -203,7 +203,7 @@ impl Session {
         constant_time::equal(self.form_token.as_bytes(), token.as_bytes())
     }
 
-    /// Keeps the outcome of an action.
+    /// Keeps the outcome of an action, and adds it to the history.
     pub(super) fn show(&mut self, outcome: Outcome, now: Timestamp) {
         self.history.truncate(REMEMBERED - 1);
         self.actions += 1;
@@ -212,7 +212,7 @@ impl Session {
         self.outcome = Some(outcome);
     }
 
-    /// Forgets everything, as if the session had just begun.
+    /// Resets the session, as if it had just begun.
     pub(super) fn start_over(&mut self) {
         *self = Self::new(self.credentials.take().filter(|_| self.is_demo));
     }

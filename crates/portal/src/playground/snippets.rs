@@ -1,4 +1,4 @@
-//! Programs to take along. They are the files in `examples/snippets`, which the tests run; only the address and the
+//! Programs for visitors to copy. They are the files in `examples/snippets`, which the tests run; only the address and the
 //! client's id are filled in.
 
 use tollgate_core::ClientId;
@@ -6,21 +6,21 @@ use tollgate_core::ClientId;
 /// A program, as it is shown.
 pub(super) struct Snippet {
     pub(super) language: &'static str,
-    /// Names it in the page.
+    /// The element's id in the page.
     pub(super) id: &'static str,
-    /// The file that it belongs in.
+    /// The name of the file for the program.
     pub(super) file: &'static str,
     pub(super) text: String,
     pub(super) setup: Setup,
 }
 
-/// What runs a program.
+/// How a program is run.
 pub(super) enum Setup {
-    /// One command.
+    /// By a single command.
     Command(&'static str),
-    /// A command, where this `Cargo.toml` is beside the program.
+    /// By a command, with this `Cargo.toml` beside the program.
     Manifest(&'static str, &'static str),
-    /// Commands, of which the first obtain the package of its language.
+    /// By commands, the first of which install the package of its language.
     Commands(String),
 }
 
@@ -34,7 +34,7 @@ macro_rules! file {
     };
 }
 
-/// The programs, for this server and this client.
+/// Returns the programs, for this server and this client.
 pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> [Snippet; 7] {
     let client_id = client_id.map(|id| id.to_string());
     let filled = |text: &str| {
@@ -75,7 +75,7 @@ pub(super) fn all(base_url: &str, client_id: Option<ClientId>) -> [Snippet; 7] {
 mod tests {
     use super::*;
 
-    /// All that is shown of a program.
+    /// Returns everything that is shown of a program.
     fn shown(snippet: &Snippet) -> String {
         let setup = match &snippet.setup {
             Setup::Command(command) | Setup::Manifest(command, _) => command,

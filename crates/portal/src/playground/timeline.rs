@@ -1,4 +1,4 @@
-//! The timing of the tokens at hand, as events on a line.
+//! The timing of the session's tokens, as events on a line.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use tollgate_core::Timestamp;
 use super::claims::Decoded;
 use crate::time_format::utc;
 
-/// How long before the end of a token the client kit obtains the next, or at half of its life if that is later.
+/// How long before the expiry of a token the client kit obtains the next one, or at half of its lifetime if that is later.
 const LEAD: Duration = Duration::from_secs(60);
-/// How much earlier still, at most; and at most a twentieth of the token's lifetime.
+/// How much earlier still, at most; also at most a twentieth of the token's lifetime.
 const JITTER: Duration = Duration::from_secs(30);
-/// The length of a line, in its own units.
+/// The length of a line, in units of the drawing.
 const LENGTH: u64 = 1000;
 
 /// The timing of an access token, and of the refresh token that was issued with it.
@@ -26,13 +26,13 @@ pub(super) struct Timeline {
 pub(super) struct Track {
     pub(super) from: u64,
     pub(super) to: u64,
-    /// Where the present is, of 1000.
+    /// The position of the present, out of 1000.
     pub(super) at: u64,
-    /// Where the kit obtains the next token, and where the lead begins.
+    /// The positions at which the kit obtains the next token, and at which the lead time begins.
     pub(super) marks: Vec<u64>,
 }
 
-/// Something that happens in the lifetime of a token.
+/// An event in the lifetime of a token.
 pub(super) struct Moment {
     pub(super) name: &'static str,
     pub(super) title: &'static str,
@@ -80,7 +80,8 @@ impl Track {
     }
 }
 
-/// How much before the mark this token is renewed. The kit draws it; here the token's name does, so that it stays.
+/// Returns how much earlier this token is renewed. The kit draws it at random; here it is computed from the token's id, so that it stays
+/// the same.
 fn jitter(id: &str, life: Duration) -> Duration {
     let drawn = id.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     JITTER.min(life / 20) * (drawn % 101) / 100
@@ -123,7 +124,7 @@ fn next_note(life: Duration) -> String {
     )
 }
 
-/// How long it is until a time, or since it, in its two largest units.
+/// Returns the time until or since a time, in its two largest units.
 pub(super) fn relative(at: Timestamp, now: Timestamp) -> String {
     if at > now {
         format!("in {}", spelled(at.since(now)))

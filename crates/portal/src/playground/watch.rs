@@ -1,4 +1,4 @@
-//! What the client kit does when a token is refused, step by step as it truly happens.
+//! Shows what the client kit does when a token is refused, step by step as it happens.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,13 +10,13 @@ use super::credentials::Credentials;
 use super::kit::{Answering, Kit, Wire};
 use super::request_checks::Refused;
 
-/// A step, and what is to be said of it.
+/// A step, with an explanation.
 pub(super) struct Step {
     pub(super) told: &'static str,
     pub(super) exchange: Exchange,
 }
 
-/// Lets the kit make three calls: with a good token, with a revoked one, and with a revoked refresh token beside it.
+/// Makes the kit send three calls: with a valid token, with a revoked one, and with a revoked refresh token beside it.
 pub(super) async fn watch(
     kit: &dyn Kit,
     caller: &Caller,
@@ -41,7 +41,7 @@ pub(super) async fn watch(
     Ok((wire.steps(), problem))
 }
 
-/// Writes down what passes.
+/// Records the requests and answers.
 struct Recorder {
     caller: Caller,
     passed: Mutex<Vec<Exchange>>,
@@ -60,7 +60,7 @@ impl Recorder {
         passed.iter().rev().find_map(|exchange| exchange.granted(member))
     }
 
-    /// What passed, told in order.
+    /// Returns the recorded exchanges in order, with explanations.
     fn steps(&self) -> Vec<Step> {
         let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut steps: Vec<Step> = Vec::new();
@@ -77,7 +77,7 @@ impl Wire for Recorder {
     }
 }
 
-/// What a step is, from what was asked and answered now and before.
+/// Explains a step, by its request and answer and those before.
 fn told(step: &Exchange, before: &[Step]) -> &'static str {
     let answered = step.response.status();
     let is_list = |exchange: &Exchange| exchange.target == LIST;

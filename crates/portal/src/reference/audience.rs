@@ -1,9 +1,9 @@
-//! Whom the reference is for: who calls the API, not who operates it.
+//! Tells which operations are for callers of the API, and not for operators of the server.
 
-/// What tells operators how a server is.
+/// The paths by which operators monitor a server.
 const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// Whether callers of the API have no use for a path: it is on the listener of the administration, which only `dev` serves
+/// Says whether a path is of no use to callers of the API: it is on the listener of the administration, which only `dev` serves
 /// with the API.
 pub(super) fn is_for_operators(path: &str) -> bool {
     path.starts_with("/admin/") || HEALTH.contains(&path)

@@ -1,10 +1,10 @@
-//! Calls to paste. Neither secret nor token stands in them: they come from files and from the shell.
+//! Example calls to copy. They contain neither secrets nor tokens: these come from files and from the shell.
 
 use serde_json::Value;
 
 use super::json::{object, text};
 
-/// A call of an operation, as its example has it; `None` for what a person does in a browser.
+/// Returns a call of an operation, from its example; `None` for an operation that a person uses in a browser.
 pub(super) fn example(document: &Value, path: &str, method: &str, operation: &Value) -> Option<String> {
     if path.starts_with("/pay/") {
         return None;
@@ -38,7 +38,7 @@ fn data(media: &str, body: &Value, is_of_a_client: bool) -> Vec<String> {
     if media == "application/json" {
         let content_type = "-H 'Content-Type: application/json'".to_owned();
         let body = match body.get("example") {
-            // A credentials file is a valid body, so that the secret stands on no command line.
+            // A credentials file is a valid body, so that no command line contains the secret.
             None => "@credentials.json".to_owned(),
             Some(body) if body["refresh_token"].is_string() => "@refresh-token.json".to_owned(),
             Some(body) => format!("'{body}'"),

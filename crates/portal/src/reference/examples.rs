@@ -1,23 +1,23 @@
-//! Whole programs, which tests run as they are shown: the files in `examples/snippets`.
+//! Complete programs, which tests run as they are shown: the files in `examples/snippets`.
 
 use super::prose::block;
 
-/// A program.
+/// A program for the reference.
 pub(super) struct Example {
     pub(super) language: &'static str,
-    /// What it needs, and how it is run.
+    /// What the program needs, and how it is run.
     pub(super) needs: &'static str,
     pub(super) text: &'static str,
 }
 
 impl Example {
-    /// Its text as the content of an element.
+    /// Returns its text as the content of an element.
     pub(super) fn block(&self) -> String {
         block(self.text)
     }
 }
 
-/// A program in each language, with the package of that language where there is one.
+/// A program for each language, with the client package of that language if there is one.
 pub(super) const ALL: [Example; 6] = [
     Example {
         language: "curl",

@@ -1,4 +1,4 @@
-//! Schemas as tables: a row for each member, nested ones dotted.
+//! Schemas as tables: a row for each member, with nested members by dotted names.
 
 use serde_json::Value;
 
@@ -15,17 +15,17 @@ pub(super) struct Field<'a> {
     pub(super) name: String,
     pub(super) kind: String,
     pub(super) is_required: bool,
-    /// What the schema says beyond the kind.
+    /// The rules of the schema beyond the kind of value.
     pub(super) rules: Vec<String>,
     pub(super) pattern: Option<&'a str>,
     pub(super) description: Vec<Piece<'a>>,
 }
 
 impl<'a> Fields<'a> {
-    /// The tables of a schema: one, or one for each of its forms.
+    /// Returns the tables of a schema: one, or one for each of its forms.
     pub(super) fn of(document: &'a Value, schema: &'a Value) -> Vec<Self> {
         let schema = resolved(document, schema);
-        // What is in the envelope is what matters.
+        // Only the content of the envelope matters.
         let data = &schema["properties"]["data"];
         let schema = if data.is_null() { schema } else { resolved(document, data) };
         let forms: Vec<_> = members(schema, "oneOf").collect();
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// A parameter, with the place where it stands.
+    /// Makes the field of a parameter, with its place in the request.
     pub(super) fn of_parameter(parameter: &'a Value) -> Self {
         let mut field = Self::of(parameter, text(&parameter["name"]).to_owned(), &parameter["schema"]);
         field.is_required = parameter["required"] == true;
@@ -67,7 +67,7 @@ impl<'a> Field<'a> {
 
 fn add<'a>(document: &'a Value, schema: &'a Value, prefix: &str, rows: &mut Vec<Field<'a>>) {
     for (name, member) in object(&schema["properties"]) {
-        // `false` says that it must not be there.
+        // `false` means that the member must be absent.
         if member.is_boolean() {
             continue;
         }
@@ -82,7 +82,7 @@ fn add<'a>(document: &'a Value, schema: &'a Value, prefix: &str, rows: &mut Vec<
     }
 }
 
-/// What kind of value it is: `string or null`.
+/// Returns the kind of a value, such as `string or null`.
 fn kind(schema: &Value) -> String {
     let name = |value: &Value| value.as_str().map(str::to_owned);
     match &schema["type"] {

@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::json::{object, resolved};
 
-/// A header, with its value where it is always the same.
+/// A header, with its value if it is always the same.
 pub(super) struct Header<'a> {
     pub(super) name: &'a str,
     pub(super) value: Option<&'a str>,
 }
 
-/// The headers that tell an answer from others: not those that every answer has.
+/// Returns the headers that are specific to an answer: not those that every answer has.
 pub(super) fn headers<'a>(document: &'a Value, response: &'a Value) -> Vec<Header<'a>> {
     let own = object(&response["headers"]).filter(|(_, header)| header.get("$ref").is_none());
     let said = own.map(|(name, header)| {

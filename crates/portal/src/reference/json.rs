@@ -1,8 +1,8 @@
-//! What is read in a JSON document, where nothing is missing that matters.
+//! Reads members of a JSON document, in which nothing important is missing.
 
 use serde_json::{Map, Value};
 
-/// What a value refers to, or itself.
+/// Returns the target of a reference, or the value itself.
 pub(super) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)

@@ -1,4 +1,4 @@
-//! The texts of the document, which have `code` between backticks and paragraphs, and no other markup.
+//! The texts of the document, which have `code` in backticks and paragraphs, and no other markup.
 
 /// A part of a text: plain or code.
 #[derive(Debug, PartialEq, Eq)]
@@ -7,18 +7,18 @@ pub(super) struct Piece<'a> {
     pub(super) text: &'a str,
 }
 
-/// The parts of a line.
+/// Returns the parts of a line.
 pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
     let parts = text.split('`').enumerate().map(|(at, text)| Piece { is_code: at % 2 == 1, text });
     parts.filter(|piece| !piece.text.is_empty()).collect()
 }
 
-/// The parts of each paragraph.
+/// Returns the parts of each paragraph.
 pub(super) fn paragraphs(text: &str) -> Vec<Vec<Piece<'_>>> {
     text.split("\n\n").map(pieces).filter(|paragraph| !paragraph.is_empty()).collect()
 }
 
-/// A text as the content of an element: a quote needs no escape there, and examples are full of them.
+/// Escapes a text as the content of an element: quotes need no escape there, and examples are full of them.
 pub(super) fn block(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

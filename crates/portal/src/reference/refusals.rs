@@ -1,4 +1,4 @@
-//! What operations refuse. What many refuse alike is described once.
+//! The refusals of operations. Refusals that many operations have in common are described once.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use super::headers::{Header, headers};
 use super::json::{object, resolved, text};
 use super::prose::{Piece, paragraphs};
 
-/// What as many operations as this refuse in the same words is described once.
+/// How many operations must share a refusal for it to be described once.
 const MANY: usize = 6;
 
-/// What is refused under one status.
+/// The refusals under one status.
 pub(super) struct Refusal<'a> {
     pub(super) status: StatusCode,
     pub(super) lines: Vec<Vec<Piece<'a>>>,
@@ -21,7 +21,7 @@ pub(super) struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    /// The refusal of a response, unless it is no refusal.
+    /// Returns the refusal of a response, unless it is not a refusal.
     pub(super) fn of(document: &'a Value, status: &str, response: &'a Value) -> Option<Self> {
         let status = refused(status)?;
         let lines = paragraphs(text(&response["description"]));
@@ -33,7 +33,7 @@ impl<'a> Refusal<'a> {
 pub(super) struct Common<'a>(BTreeMap<(&'a str, &'a str), &'a Value>);
 
 impl<'a> Common<'a> {
-    /// Finds them.
+    /// Finds the refusals that many operations have in common.
     pub(super) fn of(document: &'a Value) -> Self {
         let mut counted: BTreeMap<_, (usize, &Value)> = BTreeMap::new();
         let paths = object(&document["paths"]).filter(|(path, _)| !is_for_operators(path));
@@ -47,12 +47,12 @@ impl<'a> Common<'a> {
         Self(many.map(|(key, (_, response))| (key, response)).collect())
     }
 
-    /// Whether a response is one of them.
+    /// Says whether a response is one of them.
     pub(super) fn has(&self, status: &str, response: &Value) -> bool {
         self.0.contains_key(&(status, text(&response["description"])))
     }
 
-    /// All of them, by status.
+    /// Returns all of them, by status.
     pub(super) fn refusals(&self, document: &'a Value) -> Vec<Refusal<'a>> {
         let all = self.0.iter().filter_map(|((status, _), response)| Refusal::of(document, status, response));
         all.collect()

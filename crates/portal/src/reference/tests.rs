@@ -1,6 +1,6 @@
 use super::*;
 
-/// How large the page may be, without its stylesheet.
+/// The largest size of the page, without its stylesheet, in bytes.
 const BUDGET: usize = 100 * 1024;
 
 #[test]
@@ -109,10 +109,10 @@ fn no_call_to_paste_has_a_secret_or_a_token() {
     );
 }
 
-/// The description of the HTTP API.
+/// Returns the description of the HTTP API.
 fn described() -> Value {
     let mut document: Value = yaml_serde::from_str(include_str!("../../../../docs/openapi.yaml")).unwrap();
-    // Some are served elsewhere in production.
+    // Some operations are served at another address in production.
     for path in document["paths"].as_object_mut().unwrap().values_mut() {
         path.as_object_mut().unwrap().remove("servers");
     }

@@ -8,12 +8,12 @@ use tollgate_core::PaymentRequestId;
 
 use crate::host::Settings;
 
-/// Where the page of a payment request is.
+/// Returns the URL of the page of a payment request.
 pub(super) fn redirect_url(settings: &Settings, id: PaymentRequestId) -> String {
     format!("{}/pay/{id}", settings.public_url)
 }
 
-/// The body of a success, in the envelope.
+/// Returns the body of a success, in the envelope.
 pub(super) fn success(data: &impl Serialize) -> Vec<u8> {
     #[derive(Serialize)]
     struct Envelope<'a, T> {

@@ -14,51 +14,51 @@ use super::text::{BankId, Country, Line, Locale, Merchant, PaymentReference, Pho
 /// A payment that a merchant asks for.
 ///
 /// It serialises to one canonical JSON object: members in this order, absent ones left out. The fingerprint of an
-/// idempotent request is taken from those bytes, and the store keeps them: what it gives back is a
+/// idempotent request is taken from those bytes, and the store keeps them: they are read again as a
 /// [`StoredPayment`](super::stored_payment::StoredPayment).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct NewPayment {
-    /// Who is to be paid; the token's merchant if absent.
+    /// The merchant to be paid; the token's merchant if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merchant_id: Option<MerchantId>,
-    /// Who pays.
+    /// The person who pays.
     pub customer: Customer,
-    /// Where the bill goes.
+    /// The address for the bill.
     pub billing_address: BillingAddress,
-    /// How much, in minor units of `currency`.
+    /// The amount, in minor units of `currency`.
     pub amount: Amount,
-    /// In which currency.
+    /// The currency of the amount.
     pub currency: Currency,
-    /// Which language the person reads.
+    /// The language that the person reads.
     pub locale: Locale,
-    /// What stands on the bank statement.
+    /// The reference on the bank statement.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment_reference: Option<PaymentReference>,
-    /// What the merchant calls the order.
+    /// The merchant's id of the order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<Line>,
-    /// Where the person goes after approving.
+    /// The URL to which the person is sent after approving.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub success_url_redirect: Option<RedirectUrl>,
-    /// Where the person goes after declining.
+    /// The URL to which the person is sent after declining.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fail_url_redirect: Option<RedirectUrl>,
-    /// Present if the request says that no money is to move, which is so in the sandbox anyway.
+    /// Present if the request says that no money must move, which is always so in the sandbox.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_transaction: Option<TestTransaction>,
-    /// Which bank the person chose beforehand.
+    /// The bank that the person chose beforehand.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selected_bank_id: Option<BankId>,
 }
 
 impl NewPayment {
-    /// Reads a request's body, or says everything that is wrong with it: what is known in the order above, then what is
-    /// unknown. `null` is the same as absent for an optional member.
+    /// Reads a request's body, or returns everything that is wrong with it: problems of known members in the order above, then
+    /// unknown members. `null` is the same as absent for an optional member.
     pub(crate) fn read(body: &[u8]) -> Result<Self, Problems> {
         fields::read(body)
     }
 
-    /// The bytes that are the same for the same payment, however its request was written.
+    /// Returns bytes that are the same for the same payment, however its request was written.
     pub(crate) fn canonical(&self) -> String {
         serde_json::to_string(self).expect("texts, integers and objects of them serialise")
     }
@@ -95,14 +95,14 @@ impl FromFields for NewPayment {
     }
 }
 
-/// Who pays.
+/// The person who pays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Customer {
-    /// Their name.
+    /// The person's name.
     pub name: Line,
-    /// Their email address.
+    /// The person's email address.
     pub email: Email,
-    /// Their telephone number.
+    /// The person's telephone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<PhoneNumber>,
 }
@@ -116,12 +116,12 @@ impl FromFields for Customer {
     }
 }
 
-/// Where the bill goes. Its optional lines may be empty, which is the same as absent.
+/// The address for the bill. Its optional lines may be empty, which is the same as absent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct BillingAddress {
     /// Street and number.
     pub address_line1: Line,
-    /// What does not fit the first line.
+    /// A continuation of the first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address_line2: Option<Line>,
     /// Apartment, floor or suite.
@@ -134,7 +134,7 @@ pub(crate) struct BillingAddress {
     pub state_province: Option<Line>,
     /// Postal code.
     pub postal_code: PostalCode,
-    /// Country.
+    /// The country, as an ISO 3166-1 code.
     pub country: Country,
     /// The company that is billed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,6 @@
 //! `GET` and `POST /pay/{id}`: the page behind a `redirect_url`, where a person approves or declines.
 //!
-//! Whoever asks for HTML gets pages, errors included; another client gets the envelope for errors.
+//! A client that asks for HTML gets pages, errors included; another client gets the envelope for errors.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ async fn find(host: &Host, PaymentInPath(id): PaymentInPath) -> Result<PaymentRe
     PaymentRequest::find(host.store(), id).await?.ok_or(Error::PaymentRequestNotFound)
 }
 
-/// Takes the decision down. Deciding the same again leads to the same place; deciding otherwise is refused.
+/// Records the decision. The same decision again leads to the same place; a different one is refused.
 async fn decide(
     host: &Host,
     id: PaymentRequestId,
@@ -79,7 +79,7 @@ async fn decide(
     })
 }
 
-/// Shows what was decided otherwise before, or that it is too late to decide, and so what `wanted` has not done.
+/// Shows that the payment was decided differently before, or that it is too late to decide, so that `wanted` has had no effect.
 async fn already(
     host: &Host,
     request: &PaymentRequest,
@@ -99,7 +99,7 @@ async fn already(
     Ok(page)
 }
 
-/// 303 to where the person goes from here. What was decided is no business of whoever shares a cache.
+/// Redirects by 303 to where the person goes next. The decision must not be seen by others who share a cache.
 fn see_other(url: &str) -> Response {
     let location = HeaderValue::try_from(url).expect("a redirect URL is visible ASCII");
     let headers = [(LOCATION, location), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
@@ -150,7 +150,7 @@ fn refuse(error: Error, headers: &HeaderMap) -> Response {
         _ => Page::Unclear,
     };
     let mut response = page(&shown);
-    // The refusal is counted and logged as any other, and the status is the error's own.
+    // The refusal is counted and logged like any other, and the status is the error's own.
     let refused = error.into_response();
     *response.status_mut() = refused.status();
     response.extensions_mut().extend(refused.into_parts().0.extensions);

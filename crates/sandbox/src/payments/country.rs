@@ -3,7 +3,7 @@
 use tollgate_http::fields::Refused;
 
 /// Accepts an assigned code in upper case, the only case in which ISO 3166-1 writes one. Codes that are reserved
-/// (`UK`, `EU`) or left to users (`XK`) are none.
+/// (`UK`, `EU`) or left to users (`XK`) are refused.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     if CODES.binary_search(&text).is_ok() {
         return Ok(text);

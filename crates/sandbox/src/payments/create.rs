@@ -55,9 +55,9 @@ async fn create(
             return Err(Problems::from(problem).and(payment.err().unwrap_or_default()).into());
         }
     };
-    // The merchant has been said once it is known: a repeat may say it or leave it out.
+    // Taken out of the payment once it is known: a repeat may name the merchant or leave it out.
     let merchant = whose(host, principal, payment.merchant_id.take(), Purpose::Create).await?;
-    // Before the key is taken: a refusal must not be what is repeated.
+    // Before the key is taken: a refusal must not be kept as the answer.
     host.count_create(merchant)?;
     let Some(key) = key else { return first(host, principal, merchant, &payment, None, now).await };
     let fingerprint = Sha256::digest(payment.canonical()).into();
@@ -74,7 +74,7 @@ async fn refuse(
     key: Option<IdempotencyKey>,
     problems: Problems,
 ) -> Error {
-    // An operator's key counts for the merchant that a body names, and this body names none that could be trusted.
+    // An operator's key belongs to the merchant that a body names, and this body names none that could be trusted.
     let scope =
         key.zip(principal.merchant_id()).map(|(key, own)| scoped(key, own, principal.environment(), ROUTE));
     idempotency::refuse(host, scope, problems).await
@@ -122,9 +122,9 @@ async fn first(
     };
     match store.complete(&lease, &kept, &document).await {
         Ok(true) => Ok(answer(StatusCode::CREATED, body)),
-        // This took longer than the lease, and a repeat has taken the key over.
+        // This took longer than the lease, and a repeat has taken over the key.
         Ok(false) => Err(Error::InProgress),
-        // It may have been created, and the key is answered then. Neither is undone or waited for again.
+        // It may have been created, and the key has its answer then. Neither is undone or waited for again.
         Err(error @ StoreError::OutcomeUnknown(_)) => Err(Error::Store(error)),
         Err(
             error @ (StoreError::Unavailable(_)

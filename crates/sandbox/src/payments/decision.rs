@@ -4,12 +4,12 @@ use serde::Serialize;
 use tollgate_core::Timestamp;
 use tollgate_http::Problem;
 
-/// What a person decides on the payment page.
+/// A person's decision on the payment page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// To pay.
+    /// The person pays.
     Approve,
-    /// Not to.
+    /// The person does not pay.
     Decline,
 }
 
@@ -33,14 +33,14 @@ pub(crate) enum Status {
     Pending,
     /// The person paid.
     Approved,
-    /// The person did not.
+    /// The person declined.
     Declined,
     /// Nobody decided in time.
     Expired,
 }
 
 impl Status {
-    /// A decision stays; without one, the request is pending until `expires_at` and expired from then on.
+    /// Returns the status at `now`. A decision stays; without one, the request is pending until `expires_at` and expired from then on.
     pub(crate) fn at(now: Timestamp, expires_at: Timestamp, decision: Option<Decision>) -> Self {
         match decision {
             Some(Decision::Approve) => Self::Approved,

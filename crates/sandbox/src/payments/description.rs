@@ -1,4 +1,4 @@
-//! The description of the HTTP API and the parsers say the same.
+//! Tests that the description of the HTTP API and the parsers agree.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn document() -> Value {
     yaml_serde::from_str(include_str!("../../../../docs/openapi.yaml")).unwrap()
 }
 
-/// Every operation, by its name.
+/// Returns every operation with its name.
 fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let paths = document["paths"].as_object().unwrap().values();
     let operations = paths.flat_map(|path| path.as_object().unwrap().values());
@@ -27,7 +27,7 @@ fn schema(name: &str) -> Value {
     document()["components"]["schemas"][name].take()
 }
 
-/// The schema of a member of a new payment request, by its dotted name.
+/// Returns the schema of a member of a new payment request, by its dotted name.
 fn member(name: &str) -> Value {
     let document = document();
     let mut schema = document["components"]["schemas"]["NewPaymentRequest"].clone();
@@ -35,7 +35,7 @@ fn member(name: &str) -> Value {
         schema = schema["properties"][part].take();
         if let Some(reference) = schema["$ref"].as_str() {
             let referred = document.pointer(reference.strip_prefix('#').unwrap()).unwrap().clone();
-            // What stands beside a reference counts as well, and here it is narrower.
+            // Members beside a reference count as well, and here they are stricter.
             let mut members = referred.as_object().unwrap().clone();
             members.extend(schema.as_object().unwrap().clone());
             schema = Value::Object(members);
@@ -44,11 +44,11 @@ fn member(name: &str) -> Value {
     schema
 }
 
-/// The texts that a schema describes by its pattern and its length.
+/// Generates the texts that a schema describes by its pattern and its length.
 fn matching(schema: &Value) -> impl Strategy<Value = String> + use<> {
     let pattern = schema["pattern"].as_str().unwrap();
     let pattern = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$')).unwrap();
-    // No text can be made of a lookahead, so what it excludes is filtered below.
+    // No text can be generated from a lookahead, so the texts that it excludes are filtered below.
     let (excluded, pattern) = match pattern.strip_prefix("(?!").and_then(|rest| rest.split_once("$)")) {
         Some((_, rest)) => (true, rest),
         None => (false, pattern),
@@ -60,12 +60,12 @@ fn matching(schema: &Value) -> impl Strategy<Value = String> + use<> {
     string_regex(pattern).unwrap().prop_filter("not described", is_described)
 }
 
-/// Texts for a member, as the schema has them.
+/// Generates texts for a member, according to its schema.
 fn member_with(name: &'static str) -> impl Strategy<Value = (&'static str, String)> {
     matching(&member(name)).prop_map(move |text| (name, text))
 }
 
-/// A whole body with one member replaced.
+/// Returns a full body with one member replaced.
 fn body_with(name: &str, value: Value) -> Vec<u8> {
     let mut body = samples::full_body();
     *body.pointer_mut(&format!("/{}", name.replace('.', "/"))).unwrap() = value;
@@ -99,7 +99,7 @@ proptest! {
     }
 }
 
-/// The schema of a parameter of an operation.
+/// Returns the schema of a parameter of an operation.
 fn parameter(operation: &str, name: &str) -> Value {
     let document = document();
     let (_, operation) = operations(&document).find(|(id, _)| *id == operation).unwrap();

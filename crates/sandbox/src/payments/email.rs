@@ -1,4 +1,4 @@
-//! Email addresses.
+//! The parser of email addresses.
 
 use email_address::{EmailAddress, Options};
 use tollgate_http::fields::Refused;
@@ -14,11 +14,11 @@ text!(
 /// The longest address, in characters.
 const MAX_LEN: usize = 254;
 
-/// Accepts an address that people have on the public Internet: `local@domain`, where letters of every script may be in
+/// Accepts an address that people have on the public Internet: `local@domain`, with letters of every script in
 /// both (RFC 5322 §3.4.1, RFC 6531 §3.3).
 ///
-/// Display names, quoted local parts, address literals and bare host names are refused: where they are met, it is by
-/// mistake.
+/// Display names, quoted local parts, address literals and bare host names are refused: they are usually
+/// mistakes.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     let options =
         Options::default().without_display_text().without_domain_literal().with_minimum_sub_domains(2);
@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     if is_good { Ok(text) } else { Err("must be an email address, such as jane@example.com".into()) }
 }
 
-/// Whether a domain can be registered: letters, digits and hyphens in any script, and no IPv4 address.
+/// Says whether a domain can be registered: letters, digits and hyphens in any script, and not an IPv4 address.
 fn is_public(domain: &str) -> bool {
     let is_of_a_label = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let last = domain.rsplit('.').next().unwrap_or_default();

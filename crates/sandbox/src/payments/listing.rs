@@ -1,4 +1,4 @@
-//! The query of `GET /api/v1/payment-requests`: how many, after which, and which of them.
+//! The query of `GET /api/v1/payment-requests`: the size of the page, its beginning, and a filter.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,20 +8,20 @@ use tollgate_http::{Problem, Problems};
 use crate::payments::decision::Status;
 use crate::payments::reading::Reading;
 
-/// Which payment requests are listed.
+/// The query for a page of payment requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// How many at most: 1 to [`Listing::MAX_LIMIT`], [`Listing::DEFAULT_LIMIT`] unless told.
+    /// The most payment requests on the page: 1 to [`Listing::MAX_LIMIT`], by default [`Listing::DEFAULT_LIMIT`].
     pub limit: u8,
-    /// After which one, in the order of the listing; from its start if absent.
+    /// The place after which the page begins, in the order of the listing; `None` for its start.
     pub cursor: Option<Cursor>,
     /// The merchant, named by an operator, which acts for every merchant.
     pub merchant_id: Option<MerchantId>,
-    /// Only some of them.
+    /// The conditions for payment requests on the page.
     pub filter: Filter,
 }
 
-/// What every payment request of a listing has.
+/// The conditions that every payment request of a listing meets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Filter {
     pub order_id: Option<String>,
@@ -30,7 +30,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Whether the payment request is one of those.
+    /// Says whether a payment request meets the conditions.
     pub(crate) fn takes(&self, stored: &Reading) -> bool {
         let is = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
         is(&self.order_id, &stored.payment.order_id)
@@ -43,8 +43,8 @@ impl Listing {
     pub(crate) const MAX_LIMIT: u8 = 100;
     pub(crate) const DEFAULT_LIMIT: u8 = 20;
 
-    /// Reads a query string without its `?`. Each parameter may be there once; an unknown one is a problem, too, because
-    /// whoever mistypes `cursor` would read the first page for ever.
+    /// Reads a query string without its `?`. Each parameter may appear once; an unknown one is a problem, too, because
+    /// a caller who mistypes `cursor` would read the first page for ever.
     pub(crate) fn read(query: &str) -> Result<Self, Problems> {
         let mut problems = Problems::new();
         let (mut limit, mut cursor, mut merchant_id) = (None, None, None);
@@ -96,22 +96,22 @@ fn read_status(text: &str) -> Result<Status, Problem> {
     }
 }
 
-/// A place in the listing: just after the request that has this age and id.
+/// A place in the listing: right after the request with this creation time and id.
 ///
-/// Its text is 32 characters of base64url (RFC 4648 §5), opaque to whoever is handed it.
+/// Its text is 32 characters of base64url (RFC 4648 §5), opaque to callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor {
     /// When that request was created.
     pub created_at: Timestamp,
-    /// Its id, which tells it from others of the same millisecond.
+    /// The id of that request, which tells it from others of the same millisecond.
     pub id: PaymentRequestId,
 }
 
 impl Cursor {
-    /// 8 bytes of milliseconds, big-endian, and 16 of the id.
+    /// The length in bytes: 8 bytes of milliseconds, big-endian, and 16 of the id.
     const LEN: usize = 24;
 
-    /// Writes its text.
+    /// Returns the cursor as text.
     pub(crate) fn encode(&self) -> String {
         let mut bytes = [0; Self::LEN];
         bytes[..8].copy_from_slice(&self.created_at.millis().to_be_bytes());
@@ -119,7 +119,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Reads the text that [`Cursor::encode`] wrote and no other.
+    /// Reads a text that [`Cursor::encode`] wrote, and no other.
     pub(crate) fn read(text: &str) -> Result<Self, Problem> {
         Self::decode(text)
             .ok_or_else(|| Problem::new("cursor", "must be the next_cursor of an earlier answer"))

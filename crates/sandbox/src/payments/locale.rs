@@ -6,13 +6,13 @@ use std::hash::Hash;
 use oxilangtag::LanguageTag;
 use tollgate_http::fields::Refused;
 
-/// How long a tag may be, in bytes; RFC 5646 §4.4.1 asks for 35 at least.
+/// The longest tag, in bytes; RFC 5646 §4.4.1 asks for 35 at least.
 const MAX_LEN: usize = 100;
 
 /// Reads a well-formed tag and writes it in the case that RFC 5646 §2.1.1 recommends.
 ///
-/// `_` may stand for `-`, as POSIX writes it. Whether the subtags are registered is not looked up, but a duplicate
-/// variant or extension is refused (§2.2.5, §2.2.6).
+/// `_` may replace `-`, as POSIX writes it. Subtags need not be registered, but a duplicate variant or extension is refused (§2.2.5,
+/// §2.2.6).
 pub(super) fn parse(text: &str) -> Result<String, Refused> {
     let tag = (text.len() <= MAX_LEN).then(|| text.replace('_', "-"));
     tag.and_then(|tag| LanguageTag::parse_and_normalize(&tag).ok())

@@ -1,4 +1,4 @@
-//! The merchant that a request is about.
+//! Finds the merchant that a request is about.
 
 use tollgate_core::MerchantId;
 use tollgate_guard::Principal;
@@ -8,14 +8,14 @@ use tollgate_store::Status;
 use crate::error::Error;
 use crate::host::Host;
 
-/// What is done for a merchant.
+/// The purpose of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Create,
     Read,
 }
 
-/// The merchant that a request is about: a merchant's token is for that merchant alone, an operator's must say.
+/// Returns the merchant that a request is about: a merchant's token is for that merchant only, an operator must name one.
 pub(super) async fn whose(
     host: &Host,
     principal: &Principal,
@@ -32,7 +32,7 @@ pub(super) async fn whose(
         }
         (None, Some(requested)) => {
             let merchant = host.store().merchant(requested).await?.ok_or(Error::MerchantNotFound)?;
-            // A disabled merchant's own tokens are refused: nobody pays it on an operator's word either.
+            // A disabled merchant's own tokens are refused: an operator can't have it paid, either.
             if purpose == Purpose::Create && merchant.status == Status::Disabled {
                 return Err(Error::MerchantNotFound);
             }

@@ -21,18 +21,18 @@ impl Amount {
     /// The largest amount, in minor units.
     pub(crate) const MAX: u32 = 9_999_999;
 
-    /// What was stored, whatever is accepted today.
+    /// Makes an amount from a stored one, even if requests with it are no longer accepted.
     pub(super) const fn stored(minor_units: u32) -> Self {
         Self(minor_units)
     }
 
-    /// How many minor units it is.
+    /// Returns the number of minor units.
     pub(crate) const fn minor_units(self) -> u32 {
         self.0
     }
 
-    /// Writes it in major units for a person, with as many decimals as `currency` has and as `locale` writes numbers
-    /// (Unicode CLDR): `1,234.50` where it is `en-GB`, `1.234,50` where it is `de-DE`. A tag that is no locale of Unicode's,
+    /// Writes it in major units for a person, with as many decimals as `currency` has and in the style of `locale`
+    /// (Unicode CLDR): `1,234.50` for `en-GB`, `1.234,50` for `de-DE`. A tag that is not a Unicode locale,
     /// such as `i-klingon`, counts as English.
     pub(crate) fn in_major_units(self, currency: Currency, locale: &str) -> String {
         let locale = Locale::try_from_str(locale).unwrap_or(locale!("en"));
@@ -57,7 +57,7 @@ impl TryFrom<u64> for Amount {
 impl FromJson for Amount {
     fn from_json(json: &Json) -> Result<Self, Refused> {
         match json {
-            // `100.0` and `1e2` are no integers as they are written, whatever they are worth.
+            // `100.0` and `1e2` are not written as integers, whatever their value.
             Json::Number(number) => number.as_u64().ok_or(OUT_OF_RANGE)?.try_into(),
             other => Err(Refused::ill_typed("an integer", other)),
         }
@@ -72,7 +72,7 @@ const OUT_OF_RANGE: &str =
 pub(crate) struct Currency(Iso);
 
 impl Currency {
-    /// Every currency that a payment can be in. Each code of three letters is looked up.
+    /// Returns every currency that a payment can be in, by looking up each code of three letters.
     #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
         let letters = || 'A'..='Z';
@@ -89,23 +89,23 @@ impl Currency {
         Ok(currency)
     }
 
-    /// Its ISO 4217 code: `EUR`.
+    /// Returns its ISO 4217 code, such as `EUR`.
     pub(crate) fn code(self) -> &'static str {
         self.0.code()
     }
 
-    /// Its English name: `Euro`.
+    /// Returns its English name, such as `Euro`.
     pub(crate) fn name(&self) -> &str {
         self.0.name()
     }
 
-    /// How many decimals its major unit has (ISO 4217, minor unit): 2 for EUR, 0 for JPY, 3 for BHD.
+    /// Returns how many decimals its major unit has (ISO 4217, minor unit): 2 for EUR, 0 for JPY, 3 for BHD.
     pub(crate) fn exponent(self) -> i16 {
         self.0.exponent().map_or(0, |decimals| i16::try_from(decimals).expect("no currency has more than 4"))
     }
 
-    /// Whether it is in the current list. The crate keeps codes that ISO has withdrawn and calls them superseded; it
-    /// says so of VES too, which circulates beside VED.
+    /// Says whether it is in the current list. The crate keeps codes that ISO has withdrawn and calls them superseded; it
+    /// does that to VES, too, which circulates beside VED.
     fn is_current(self) -> bool {
         self.0 == Iso::VES || self.0.is_superseded().is_none()
     }
@@ -130,7 +130,7 @@ impl Serialize for Currency {
 }
 
 impl<'de> Deserialize<'de> for Currency {
-    /// Reads any code that ever was one: a payment outlives its currency.
+    /// Reads any code that was ever valid: a payment outlives its currency.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
         Iso::from_code(&code).map(Self).ok_or_else(|| de::Error::custom("not an ISO 4217 code"))
@@ -238,7 +238,7 @@ mod tests {
             ("sv", "12\u{a0}345,60"),
             ("ar-KW", "١٢٬٣٤٥٫٦٠"),
             ("ja-JP", "12,345.60"),
-            // None of these is a locale that anything is known of.
+            // Nothing is known about any of these locales.
             ("i-klingon", "12,345.60"),
             ("x-whatever", "12,345.60"),
             ("qaa-Qaaa-QM-x-southern", "12,345.60"),

@@ -1,5 +1,5 @@
-//! The payment page: HTML for the person who was sent to a `redirect_url`. It needs no script and nothing from
-//! elsewhere.
+//! The payment page: HTML for the person who was sent to a `redirect_url`. It needs no script and no resources from
+//! other sites.
 
 use askama::Template;
 use http::{HeaderMap, StatusCode};
@@ -10,37 +10,37 @@ use super::redirect_url::RedirectUrl;
 use super::stored_payment::StoredPayment;
 use tollgate_http::pages::{self, Policy};
 
-/// What the person is shown.
+/// The content of the page.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Page<'a> {
     /// A payment request that exists.
     Payment(Checkout<'a>),
     /// No payment request has this address.
     NotFound,
-    /// The form came back with something that the page does not send.
+    /// The form was sent with a value that the page does not have.
     Unclear,
-    /// The decision could not be taken down.
+    /// The decision could not be recorded.
     Unavailable,
 }
 
 /// A payment request as the person sees it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Checkout<'a> {
-    /// What people call the merchant.
+    /// The merchant's name for people.
     pub merchant: &'a str,
-    /// What was asked for.
+    /// The payment that was asked for.
     pub payment: &'a StoredPayment,
-    /// Its status.
+    /// The status of the payment request.
     pub status: Status,
-    /// From when on the page takes no decision.
+    /// When the page stops taking a decision.
     pub expires_at: Timestamp,
-    /// What the time is.
+    /// The current time.
     pub now: Timestamp,
-    /// What the person wanted just now, if that came too late to have an effect.
+    /// The decision that the person has just made, if it came too late to have an effect.
     pub too_late: Option<Decision>,
 }
 
-/// Where the person goes from here: the success URL once approved, the fail URL once declined or expired.
+/// Returns the URL where the person goes next: the success URL once approved, the fail URL once declined or expired.
 pub(crate) fn next(status: Status, payment: &StoredPayment) -> Option<RedirectUrl> {
     match status {
         Status::Pending => None,
@@ -116,7 +116,7 @@ fn payment(checkout: &Checkout<'_>) -> (StatusCode, askama::Result<String>) {
     }
 }
 
-/// How long a decision is taken still, in whole minutes: `14 more minutes`.
+/// Returns how long a decision can still be made, in whole minutes: `14 more minutes`.
 fn remaining(until: Timestamp, now: Timestamp) -> String {
     match until.millis().saturating_sub(now.millis()) / 60_000 {
         0 => "less than a minute".to_owned(),
@@ -125,7 +125,7 @@ fn remaining(until: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Origins that the answer to the form may send the browser to: it applies `form-action` to that redirect as well.
+/// Returns the origins that the answer to the form may send the browser to: browsers apply `form-action` to that redirect as well.
 fn form_origins(payment: &StoredPayment) -> Vec<String> {
     let urls = [payment.success_url(), payment.fail_url()];
     let mut origins: Vec<_> = urls.iter().flatten().map(RedirectUrl::csp_source).collect();
@@ -221,7 +221,7 @@ fn message(mark: Mark, title: &str, lead: &str) -> askama::Result<String> {
     Message { lang: "en", mark, title, lead }.render()
 }
 
-/// The sign above a title. It says nothing that the title does not.
+/// The sign above a title. It has no meaning beyond the title's.
 #[derive(Clone, Copy)]
 enum Mark {
     Check,
@@ -239,7 +239,7 @@ impl Mark {
         }
     }
 
-    /// A line in a square of 48 units.
+    /// Returns the sign's outline in a square of 48 units.
     fn path(self) -> &'static str {
         match self {
             Self::Check => "M15 24.5l6.5 6.5L33.5 18",
@@ -250,12 +250,12 @@ impl Mark {
     }
 }
 
-/// The language of the page, whose words are English: the payment's locale where that is a kind of English.
+/// Returns the language of the page, whose words are English: the payment's locale if that is a kind of English.
 fn lang(tag: &str) -> &str {
     if tag == "en" || tag.starts_with("en-") { tag } else { "en" }
 }
 
-/// The first letter of a name, as a large one.
+/// Returns the first letter of a name, as a capital.
 fn monogram(name: &str) -> String {
     let first = name.chars().find(|letter| letter.is_alphanumeric());
     first.map_or_else(|| "·".to_owned(), |letter| letter.to_uppercase().collect())

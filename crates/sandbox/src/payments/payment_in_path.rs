@@ -6,7 +6,7 @@ use tollgate_core::PaymentRequestId;
 
 use crate::error::Error;
 
-/// The id in a path. What is no id, or not even UTF-8, names a payment request that does not exist.
+/// The id in a path. A text that is not an id, or not even UTF-8, names a payment request that does not exist.
 pub(super) struct PaymentInPath(pub(super) PaymentRequestId);
 
 impl<S: Send + Sync> FromRequestParts<S> for PaymentInPath {

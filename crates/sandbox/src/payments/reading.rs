@@ -1,4 +1,4 @@
-//! A payment request as the store gives it back, read.
+//! A payment request that was read from the store.
 
 use tollgate_core::Timestamp;
 use tollgate_store::StoreError;
@@ -28,7 +28,7 @@ impl Reading {
         Ok(Self { payment, status, redirect_url: redirect_url(host.settings(), request.id) })
     }
 
-    /// What its merchant sees.
+    /// Returns the view for its merchant.
     pub(super) fn view(&self, request: &PaymentRequest) -> PaymentView<'_> {
         PaymentView {
             id: request.id,

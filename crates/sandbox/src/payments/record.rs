@@ -5,24 +5,24 @@ use tollgate_store::{Document, Documents, StoreError};
 
 use crate::payments::decision::Decision;
 
-/// The kind of the documents.
+/// The kind of document for payment requests.
 const KIND: &str = "payment request";
 
-/// The state of a payment request that nobody has decided.
+/// The state of a payment request without a decision.
 const PENDING: &str = "pending";
 
-/// A payment request.
+/// A payment request, as a document of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PaymentRequest {
     pub(super) id: PaymentRequestId,
     pub(super) merchant_id: MerchantId,
     pub(super) environment: Environment,
-    /// What was asked for: a JSON object.
+    /// The payment that was asked for, as a JSON object.
     pub(super) details: String,
-    /// What was decided, if anything was.
+    /// The decision, if one was made.
     pub(super) decision: Option<Decision>,
     pub(super) created_at: Timestamp,
-    /// From when on its page takes no decision.
+    /// When its page stops taking a decision.
     pub(super) expires_at: Timestamp,
     pub(super) decided_at: Option<Timestamp>,
 }
@@ -49,7 +49,7 @@ impl PaymentRequest {
         found.into_iter().map(Self::read).collect()
     }
 
-    /// Records a decision, unless there is one or the time for it is over. Returns the payment request as it is
+    /// Records a decision, unless there is one or it is too late. Returns the payment request as it is
     /// afterwards; `None` if it does not exist.
     pub(super) async fn decide<S: Documents + ?Sized>(
         store: &S,

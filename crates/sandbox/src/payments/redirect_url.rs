@@ -11,19 +11,19 @@ text!(
     parse
 );
 
-/// How long a URL may be, in bytes.
+/// The longest URL, in bytes.
 const MAX_LEN: usize = 2048;
 
-/// The longest name of a host, in bytes.
+/// The longest host name, in bytes.
 const MAX_HOST: usize = 253;
 
-/// The longest label of it, in bytes.
+/// The longest label of a host name, in bytes.
 const MAX_LABEL: usize = 63;
 
 /// Accepts an absolute http or https URL in the characters of RFC 3986 §2, with a host and without user information.
 ///
-/// It is read as a browser reads it. What a browser would repair before it goes there is refused, so that everybody who
-/// reads the URL sees the same host in it.
+/// It is parsed as a browser does. A URL that a browser would correct before using it is refused, so that every reader of
+/// the URL sees the same host in it.
 pub(super) fn parse(text: &str) -> Result<&str, Refused> {
     if text.len() > MAX_LEN {
         return Err(format!("must have at most {MAX_LEN} bytes").into());
@@ -54,13 +54,13 @@ pub(super) fn parse(text: &str) -> Result<&str, Refused> {
 const NOT_ABSOLUTE: &str = "must be an absolute http or https URL";
 
 impl RedirectUrl {
-    /// The host and its port, as a person recognises them: `shop.example`.
+    /// Returns the host and its port, as a person recognises them: `shop.example`.
     pub fn host(&self) -> &str {
         self.authority().1
     }
 
-    /// What this URL is in a Content Security Policy (CSP Level 3 §2.3.1): its origin. An IPv6 address has no place in
-    /// that grammar, so it counts as its scheme alone.
+    /// Returns the URL's source in a Content Security Policy (CSP Level 3 §2.3.1): its origin. That grammar has no
+    /// IPv6 addresses, so for one it is only the scheme.
     pub fn csp_source(&self) -> String {
         let (scheme, authority) = self.authority();
         let source =
@@ -73,13 +73,14 @@ impl RedirectUrl {
     }
 }
 
-/// The two as they are written.
+/// Returns the scheme and the authority as they are written.
 fn scheme_and_authority(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once("://")?;
     Some((scheme, rest.split(['/', '?', '#']).next().unwrap_or_default()))
 }
 
-/// RFC 3986 §2.1 to §2.3. A parser encodes what is not, and here it would be shown otherwise than it was sent.
+/// Says whether all characters are those of RFC 3986 §2.1 to §2.3. A parser encodes others, so the URL would be shown differently from
+/// what was sent.
 fn is_written_in_uri_characters(text: &[u8]) -> bool {
     let is_encoded =
         |at: usize| text[at + 1..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2;
@@ -89,7 +90,7 @@ fn is_written_in_uri_characters(text: &[u8]) -> bool {
     })
 }
 
-/// A DNS name, an IPv4 address, or an IPv6 address in brackets. Nothing in it can end a directive of a policy.
+/// Says whether a text is a DNS name, an IPv4 address, or an IPv6 address in brackets. Nothing in one can end a directive of a policy.
 fn is_host(host: &str) -> bool {
     let is_label = |label: &str| {
         (1..=MAX_LABEL).contains(&label.len())

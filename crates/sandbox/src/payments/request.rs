@@ -1,4 +1,4 @@
-//! What the Payment API takes as the body of a request.
+//! Limits on the bodies of requests to the Payment API.
 
 use http::HeaderMap;
 use tollgate_http::Media;

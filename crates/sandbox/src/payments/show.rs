@@ -23,7 +23,7 @@ use crate::payments::view::PaymentView;
 #[derive(Serialize)]
 struct Page<'a> {
     items: Vec<PaymentView<'a>>,
-    /// Where the next page begins; `null` on the last.
+    /// The cursor of the next page; `null` on the last.
     next_cursor: Option<String>,
 }
 
@@ -39,10 +39,10 @@ pub(super) async fn list(
     Ok(answer(StatusCode::OK, success(&Page { items, next_cursor: next.map(|next| next.encode()) })))
 }
 
-/// How many payment requests one call looks at, for few that the filter takes.
+/// How many payment requests one call examines, if few pass the filter.
 const LOOKED_AT: u32 = 1_000;
 
-/// Returns a page of those that the filter takes, and where the next begins.
+/// Returns a page of payment requests that pass the filter, and the cursor of the next page.
 async fn look_for(
     host: &Host,
     merchant: MerchantId,
@@ -55,7 +55,7 @@ async fn look_for(
         _ => LOOKED_AT,
     };
     let after = listing.cursor.map(|cursor| (cursor.created_at, cursor.id));
-    // One more tells whether there is another page.
+    // One more than the page has tells whether there is another page.
     let mut found =
         PaymentRequest::list(host.store(), merchant, environment, after, looked_at + 1).await?.into_iter();
     let mut last = None;

@@ -1,60 +1,60 @@
-//! A payment as the store kept it.
+//! A payment as the store has kept it.
 //!
-//! What was accepted once is shown as it was, whatever is accepted today: a rule for requests that is tightened must not
-//! damage what was stored under the old one. So nothing of the parsers of requests is here. What is used for more than
-//! showing, the addresses that a person is sent to, is read by today's rules where it is used.
+//! A payment that was accepted is shown as it was, whatever is accepted today: a stricter rule for requests must not damage payments
+//! that were stored before. So none of the parsers of requests is used here. The URLs that a person is sent to, which are used for
+//! more than showing, are parsed by today's rules when they are used.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::money::{Amount, Currency};
 use super::redirect_url::RedirectUrl;
 
-/// A payment that a merchant asked for. Members that are not known are ignored.
+/// A payment that a merchant asked for. Unknown members are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct StoredPayment {
-    /// Who pays.
+    /// The person who pays.
     pub customer: Customer,
-    /// Where the bill goes.
+    /// The address for the bill.
     pub billing_address: BillingAddress,
-    /// How much, in minor units of `currency`.
+    /// The amount, in minor units of `currency`.
     #[serde(deserialize_with = "amount")]
     pub amount: Amount,
-    /// In which currency; any that ever was one.
+    /// The currency of the amount; any that was ever valid.
     pub currency: Currency,
-    /// Which language the person reads.
+    /// The language that the person reads.
     pub locale: String,
-    /// What stands on the bank statement.
+    /// The reference on the bank statement.
     pub payment_reference: Option<String>,
-    /// What the merchant calls the order.
+    /// The merchant's id of the order.
     pub order_id: Option<String>,
-    /// Where the person goes after approving.
+    /// The URL to which the person is sent after approving.
     pub success_url_redirect: Option<String>,
-    /// Where the person goes after declining.
+    /// The URL to which the person is sent after declining.
     pub fail_url_redirect: Option<String>,
-    /// Whether the request said that no money is to move.
+    /// Whether the request said that no money must move.
     pub test_transaction: Option<bool>,
-    /// Which bank the person chose beforehand.
+    /// The bank that the person chose beforehand.
     pub selected_bank_id: Option<String>,
 }
 
-/// Who pays.
+/// The person who pays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Customer {
-    /// Their name.
+    /// The person's name.
     pub name: String,
-    /// Their email address.
+    /// The person's email address.
     pub email: String,
-    /// Their telephone number.
+    /// The person's telephone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<String>,
 }
 
-/// Where the bill goes.
+/// The address for the bill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct BillingAddress {
     /// Street and number.
     pub address_line1: String,
-    /// What does not fit the first line.
+    /// A continuation of the first line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address_line2: Option<String>,
     /// Apartment, floor or suite.
@@ -67,7 +67,7 @@ pub(crate) struct BillingAddress {
     pub state_province: Option<String>,
     /// Postal code.
     pub postal_code: String,
-    /// Country.
+    /// The country, as an ISO 3166-1 code.
     pub country: String,
     /// The company that is billed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,13 +75,13 @@ pub(crate) struct BillingAddress {
 }
 
 impl StoredPayment {
-    /// Where the person may be sent after approving. An address that would not be taken today is shown to the merchant
-    /// and followed by nobody.
+    /// Returns the URL to which the person may be sent after approving. A URL that would be refused today is shown to the merchant
+    /// but never used.
     pub(crate) fn success_url(&self) -> Option<RedirectUrl> {
         self.success_url_redirect.as_deref()?.parse().ok()
     }
 
-    /// Where the person may be sent after declining, likewise.
+    /// Returns the URL to which the person may be sent after declining, if it would be accepted today.
     pub(crate) fn fail_url(&self) -> Option<RedirectUrl> {
         self.fail_url_redirect.as_deref()?.parse().ok()
     }
@@ -119,7 +119,7 @@ mod tests {
         }
     }
 
-    /// Each of these was or may have been accepted under a rule that is no more.
+    /// Each of these payments was, or may have been, accepted under an earlier rule.
     #[test]
     fn a_rule_that_was_tightened_damages_nothing_that_was_stored() {
         let full = samples::full().canonical();

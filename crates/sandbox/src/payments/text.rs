@@ -1,4 +1,4 @@
-//! The texts that a payment request is made of: each a type that only a well-formed text can become.
+//! The texts of a payment request: each is a type that only a well-formed text can become.
 
 use tollgate_http::fields::{FromJson, Refused};
 use tollgate_http::json::Json;
@@ -16,7 +16,7 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
-            /// Borrows the text.
+            /// Borrows the value as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -57,12 +57,12 @@ text!(
     line
 );
 text!(
-    /// A postal code: a line of at most 32 characters. Its form is the country's affair.
+    /// A postal code: a line of at most 32 characters. Its form depends on the country.
     PostalCode,
     postal_code
 );
 text!(
-    /// What the merchant calls the payment: 1 to 18 of `[A-Za-z0-9]`, so that it fits a bank statement.
+    /// The merchant's reference for the payment: 1 to 18 of `[A-Za-z0-9]`, so that it fits a bank statement.
     PaymentReference,
     payment_reference
 );
@@ -82,7 +82,7 @@ text!(
     locale::parse
 );
 
-/// Names a bank that the person chose beforehand.
+/// The id of a bank that the person chose beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(transparent)]
 pub(crate) struct BankId(Uuid);
@@ -95,7 +95,7 @@ impl std::fmt::Display for BankId {
 
 impl FromJson for BankId {
     fn from_json(json: &Json) -> Result<Self, Refused> {
-        // The other spellings that `uuid` reads are no UUID on this API.
+        // The other spellings that `uuid` accepts are not UUIDs in this API.
         let text = Some(string(json)?).filter(|text| text.len() == 36).ok_or(NO_UUID)?;
         Uuid::try_parse(text).map(Self).map_err(|_| NO_UUID.into())
     }
@@ -121,7 +121,7 @@ pub(crate) fn string(json: &Json) -> Result<&str, Refused> {
 }
 
 impl Line {
-    /// The longest, in characters.
+    /// The greatest length, in characters.
     pub(super) const MAX: usize = 255;
 }
 
@@ -130,7 +130,7 @@ fn line(text: &str) -> Result<&str, Refused> {
 }
 
 impl PostalCode {
-    /// The longest, in characters.
+    /// The greatest length, in characters.
     pub(super) const MAX: usize = 32;
 }
 
@@ -151,7 +151,7 @@ fn of_length(text: &str, max: usize) -> Result<&str, Refused> {
     Ok(text)
 }
 
-/// Whether a character steers the text instead of being part of it: a control character, a line or paragraph
+/// Says whether a character controls the text instead of being part of it: a control character, a line or paragraph
 /// separator, or one that overrides the direction of the text around it (Unicode Standard Annex #9 §2).
 pub(super) fn is_control(character: char) -> bool {
     character.is_control()
@@ -159,7 +159,7 @@ pub(super) fn is_control(character: char) -> bool {
 }
 
 impl PaymentReference {
-    /// The longest, in characters.
+    /// The greatest length, in characters.
     pub(super) const MAX: usize = 18;
 }
 
@@ -175,7 +175,7 @@ fn payment_reference(text: &str) -> Result<&str, Refused> {
 }
 
 impl PhoneNumber {
-    /// How many digits there are.
+    /// The number of digits of a telephone number.
     pub(super) const DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 }
 

@@ -7,25 +7,25 @@ use tollgate_core::{Environment, MerchantId, PaymentRequestId, Timestamp};
 use super::decision::Status;
 use super::stored_payment::StoredPayment;
 
-/// What `GET` shows of a payment request: a JSON object whose members follow this order, with those of the payment in
+/// The answer to `GET` of a payment request: a JSON object whose members have this order, with the members of the payment in
 /// between and absent ones left out.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PaymentView<'a> {
-    /// Its id.
+    /// The id of the payment request.
     pub id: PaymentRequestId,
-    /// The merchant that it belongs to; the payment's own `merchant_id` is not looked at.
+    /// The merchant that it belongs to; the payment's own `merchant_id` is ignored.
     pub merchant_id: MerchantId,
-    /// In which environment.
+    /// The environment that it belongs to.
     pub environment: Environment,
-    /// Its status.
+    /// The status of the payment request.
     pub status: Status,
-    /// What was asked for.
+    /// The payment that was asked for.
     pub payment: &'a StoredPayment,
-    /// Where its page is.
+    /// The URL of its page.
     pub redirect_url: &'a str,
     /// When it was created.
     pub created_at: Timestamp,
-    /// From when on its page takes no decision.
+    /// When its page stops taking a decision.
     pub expires_at: Timestamp,
     /// When it was approved or declined.
     pub decided_at: Option<Timestamp>,

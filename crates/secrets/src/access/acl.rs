@@ -1,4 +1,4 @@
-//! Access control lists, as Linux keeps them beside the mode of a file (acl(5)).
+//! Access control lists, which Linux keeps beside the mode of a file (acl(5)).
 
 use std::fs::File;
 use std::io;
@@ -7,12 +7,12 @@ use std::path::Path;
 use rustix::io::Errno;
 
 const NAME: &str = "system.posix_acl_access";
-/// The version of the form, before the entries (`linux/posix_acl_xattr.h`).
+/// The version number of the format, before the entries (`linux/posix_acl_xattr.h`).
 const VERSION: u32 = 2;
-/// The largest attribute that Linux keeps.
+/// The largest attribute that Linux keeps, in bytes.
 const LONGEST: usize = 64 * 1024;
 
-/// What somebody beside the owner may do.
+/// The rights of a user or group beside the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Grant {
     pub(super) to: To,
@@ -20,7 +20,7 @@ pub(super) struct Grant {
     pub(super) may: u32,
 }
 
-/// Who is granted something.
+/// The user or group that has the rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum To {
     User(u32),
@@ -28,14 +28,14 @@ pub(super) enum To {
     Group(u32),
 }
 
-/// Reads the list of an open file. Empty where there is none, which means that the mode says all.
+/// Reads the list of an open file. It is empty if there is none, which means that only the mode counts.
 #[cfg(target_os = "linux")]
 pub(super) fn of_file(file: &File) -> io::Result<Vec<Grant>> {
     let mut bytes = vec![0; LONGEST];
     grants(rustix::fs::fgetxattr(file, NAME, &mut bytes[..]).map(|length| &bytes[..length]))
 }
 
-/// Reads the list of what a path leads to.
+/// Reads the list of the file or folder at a path.
 #[cfg(target_os = "linux")]
 pub(super) fn at(path: &Path) -> io::Result<Vec<Grant>> {
     let mut bytes = vec![0; LONGEST];
@@ -57,13 +57,13 @@ fn grants(found: Result<&[u8], Errno>) -> io::Result<Vec<Grant>> {
         Ok(bytes) => parse(bytes).ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidData, "its access control list can't be read")
         }),
-        // No list, or a file system or a kind of file that has none.
+        // There is no list, or the file system or the kind of file doesn't support lists.
         Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Parses the form of Linux: a version, then entries of a tag, permissions and an id, all little-endian.
+/// Parses the format of Linux: a version, then entries of a tag, permissions and an id, all little-endian.
 fn parse(bytes: &[u8]) -> Option<Vec<Grant>> {
     let (version, entries) = bytes.split_first_chunk::<4>()?;
     if u32::from_le_bytes(*version) != VERSION || !entries.len().is_multiple_of(8) {
@@ -83,7 +83,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<Grant>> {
                 mask = may;
                 continue;
             }
-            // The owner, and others: both stand in the mode.
+            // The owner, and others: both are in the mode.
             0x01 | 0x20 => continue,
             _ => return None,
         };
@@ -99,7 +99,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<Grant>> {
 mod tests {
     use super::*;
 
-    /// A list in the form of Linux.
+    /// Returns a list in the format of Linux.
     fn list(entries: &[(u16, u16, u32)]) -> Vec<u8> {
         let mut bytes = VERSION.to_le_bytes().to_vec();
         for (tag, may, id) in entries {

@@ -40,7 +40,7 @@ fn a_list_says_whom_the_bits_of_the_group_are_for() {
         let grants = grants.iter().map(|(to, may)| Grant { to: *to, may: *may }).collect();
         Node { grants, ..node(0, 0, 0o440) }
     };
-    // As systemd hands a credential over: root's, with the user of the service in the list.
+    // As systemd passes a credential: it belongs to root, and the list has the user of the service.
     assert_eq!(readable(&with(&[(acl::To::User(USER), 4), (acl::To::OwningGroup, 0)])), None);
     assert_eq!(readable(&with(&[(acl::To::User(USER), 4), (acl::To::User(1001), 4)])), Some(Who::User(1001)));
     assert_eq!(readable(&with(&[(acl::To::User(1001), 0)])), None);
@@ -48,7 +48,7 @@ fn a_list_says_whom_the_bits_of_the_group_are_for() {
     assert_eq!(readable(&with(&[(acl::To::Group(9), 4)])), Some(Who::Group(9)));
 }
 
-/// A folder that every user can enter, as most are.
+/// Makes a folder that every user can enter, as most are.
 fn open_folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     chmod(folder.path(), 0o755);
@@ -146,7 +146,7 @@ fn a_list_of_a_real_file_is_read() {
     };
     let own = geteuid().as_raw();
     match set(&list(own)) {
-        // Not every file system has lists; their form is tested in `acl`.
+        // Not every file system has lists; their format is tested in `acl`.
         Err(rustix::io::Errno::NOTSUP) => return,
         set => set.unwrap(),
     }

@@ -24,7 +24,7 @@ pub(super) const VARIABLES: [&str; 5] = [
 /// The variables that name files with the identity of this process.
 pub(super) const FILES: [&str; 2] = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
 
-/// A token that STS refuses is not tried again for so long, unless its file changes.
+/// How long a token that STS has refused is not tried again, unless its file changes.
 const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 
 /// Credentials, as containers and instances get them.
@@ -49,7 +49,7 @@ fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Erro
     humantime::parse_rfc3339(&text).map(Timestamp::from).map_err(serde::de::Error::custom)
 }
 
-/// The credentials and until when to keep them.
+/// Returns the credentials and until when to keep them.
 pub(super) async fn obtain(
     environment: &Environment,
     http: &Http,
@@ -60,7 +60,7 @@ pub(super) async fn obtain(
     if let Some(id) = variable("AWS_ACCESS_KEY_ID") {
         let secret = environment.secret("AWS_SECRET_ACCESS_KEY")?;
         let token = variable("AWS_SESSION_TOKEN").map(Secret::from);
-        // They are not cached, because a variable is read as fast.
+        // Not cached, because a variable is read just as fast.
         let until = Timestamp::from_seconds(0);
         return Ok((Credentials { id, secret, token, until }, until));
     }
@@ -129,13 +129,13 @@ async fn by_web_identity(
     issued().ok_or(Reason::Unexpected("the answer is not one of STS: check AWS_ENDPOINT_URL_STS"))
 }
 
-/// The text of an element. The elements of STS that are needed occur once and have nothing that XML escapes.
+/// Returns the text of an XML element. The elements of STS that are needed occur once and contain nothing that XML escapes.
 fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     Some(rest.split_once(&format!("</{name}>"))?.0.trim())
 }
 
-/// The endpoint for credentials in a container (ECS, EKS Pod Identity, Greengrass).
+/// Returns the endpoint for credentials in a container (ECS, EKS Pod Identity, Greengrass).
 fn container(environment: &Environment) -> Result<Option<Url>, Reason> {
     const RELATIVE: &str = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     const FULL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
@@ -163,7 +163,7 @@ async fn by_container(environment: &Environment, http: &Http, address: Url) -> R
     )
 }
 
-/// By `IMDSv2`: a token for the session first, so that a server that was tricked into a request can't ask.
+/// Obtains credentials by `IMDSv2`: requires a session token first, so that a server that was tricked into a request can't get any.
 async fn by_instance(environment: &Environment, http: &Http) -> Result<Credentials, Reason> {
     const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
     const ADVICE: &str =

@@ -4,7 +4,7 @@ use reqwest::Url;
 
 use crate::{Environment, Reason, http};
 
-/// The address of a service, found as the SDKs of AWS do.
+/// Returns the address of a service, found as the SDKs of AWS do.
 pub(super) fn endpoint(
     environment: &Environment,
     own: &str,

@@ -20,7 +20,7 @@ pub(super) struct Signed<'a> {
 }
 
 impl Signed<'_> {
-    /// The value of `Authorization`.
+    /// Returns the value of `Authorization`.
     pub(super) fn authorization(&self, credentials: &Credentials, region: &str, service: &str) -> String {
         let names = self.headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let day = &self.date[..8];
@@ -48,7 +48,7 @@ impl Signed<'_> {
     }
 }
 
-/// The time as AWS writes it: `20150830T123600Z`.
+/// Returns the time as AWS writes it: `20150830T123600Z`.
 pub(super) fn date(now: Timestamp) -> String {
     humantime::format_rfc3339_seconds(now.into()).to_string().replace(['-', ':'], "")
 }
@@ -77,7 +77,7 @@ mod tests {
     /// The hash of the body of the forms, which the suite sends along.
     const FORM: &str = "9095672bbd1f56dfc5b65f3e153adc8731a4a654192329106275f4c7b24d0b6e";
 
-    /// Its name, headers, body and signature.
+    /// A case's name, headers, body and signature.
     type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
 
     /// All of AWS's published Signature Version 4 test suite that is a `POST` without a query, by its names there.

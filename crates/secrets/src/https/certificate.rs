@@ -1,4 +1,4 @@
-//! What is wrong with the certificate of whoever is called, in plain words and with what to do.
+//! Explains problems with a server's certificate, in plain words and with what to do.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub(super) fn refused(problem: &CertificateError) -> String {
             "UnsupportedCertVersion" => {
                 ("is not of X.509 version 3".to_owned(), "issue one with a subjectAltName")
             }
-            // So says the verifier of the system.
+            // The message of the system's verifier.
             "certificate had invalid extensions" => {
                 ("is not for servers".to_owned(), "issue one with the extended key usage serverAuth")
             }
@@ -54,7 +54,7 @@ pub(super) fn refused(problem: &CertificateError) -> String {
     format!("its certificate {what}: {advice}")
 }
 
-/// Says which of the variables that name certificates in place of the system's name none that can be read. They are passed over then.
+/// Says so if a variable that replaces the system's certificates leads to none that can be read. The variable is ignored then.
 pub(super) fn unread_roots() -> Option<String> {
     let environment = Environment::process();
     let file = environment.given("SSL_CERT_FILE").and_then(|path| unread_file(&path));
@@ -70,7 +70,7 @@ fn unread_file(path: &str) -> Option<String> {
     Some(format!("SSL_CERT_FILE names {path:?}, which {why}"))
 }
 
-/// An empty list counts for none.
+/// Says so if none of these folders holds a certificate. An empty list of folders counts as no list.
 fn unread_folders(paths: &str) -> Option<String> {
     let holds_one = |folder: &Path| {
         let mut files = fs::read_dir(folder).into_iter().flatten().flatten().map(|file| file.path());

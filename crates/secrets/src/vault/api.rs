@@ -14,7 +14,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    /// The token that was given to this process, if there is one. A file is read each time, because Vault's agent replaces
+    /// Returns the token that was given to this process, if there is one. A file is read each time, because Vault's agent replaces
     /// the token there.
     pub(super) async fn given_token(&self) -> Result<Option<Secret>, Reason> {
         if let Some(token) = self.environment.variable("VAULT_TOKEN") {
@@ -44,7 +44,7 @@ impl Api {
             .pop_if_empty()
             .push("v1")
             .extend(path.split('/'));
-        // An agent of Vault may require this header, against forged requests.
+        // Vault's agent may require this header, against forged requests.
         let mut request = self.http.request(method, url)?.header("x-vault-request", "true");
         if let Some(namespace) = self.environment.variable("VAULT_NAMESPACE") {
             request = request.header("x-vault-namespace", namespace);

@@ -1,4 +1,4 @@
-//! The login by `AppRole`.
+//! Logs in to Vault by `AppRole`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::credential_cache::{CredentialCache, Gate};
 use crate::http;
 use crate::{Mark, Reason, Refusal, Secret, file, payload};
 
-/// The pause after a login that was refused for certain. Failed logins lock a role for everybody who uses it: Vault and
+/// The pause after a login that was certainly refused. Failed logins lock a role for everybody who uses it: Vault and
 /// `OpenBao` count five within a quarter of an hour.
 const AFTER_INVALID: Duration = Duration::from_secs(24 * 60 * 60);
-/// The pause after a refusal that may mean a locked role, which is how long it is locked.
+/// The pause after a refusal that may mean a locked role: as long as the role is locked.
 const AFTER_FORBIDDEN: Duration = Duration::from_secs(15 * 60);
 
 const INVALID: &str = "Vault refuses the AppRole, and is not asked again with the same: check VAULT_ROLE_ID, \
@@ -35,7 +35,7 @@ impl Login {
         Self { token: CredentialCache::empty(), gate: Gate::default() }
     }
 
-    /// The token of the last login while it is valid, or else of a new one.
+    /// Returns the token of the last login while it is valid, or else of a new one.
     pub(super) async fn token(&self, api: &Api) -> Result<Secret, Reason> {
         self.token.or(api.environment.now(), self.log_in(api)).await
     }

@@ -6,12 +6,12 @@ use crate::{Reason, Refusal};
 /// The answer of Go's server to a request without TLS where TLS is required.
 const WANTS_TLS: &str = "Client sent an HTTP request to an HTTPS server";
 
-/// The refusal to read the secret at this path below its mount.
+/// Returns the error for a refusal to read the secret at this path below its mount.
 pub(super) fn of(answer: &Answer, path: &str) -> Reason {
     let error = answer.error();
     let version = &error["data"]["metadata"];
     let is_unmounted = |error: &str| error.starts_with("no handler for route");
-    // KV version 2 has the secret below data/, which is added to the path.
+    // KV version 2 keeps secrets below data/, which is added to the path.
     let has_data = path.starts_with("data/");
     let (refusal, advice) = match answer.status.as_u16() {
         403 if has_data => (
@@ -46,7 +46,7 @@ pub(super) fn of(answer: &Answer, path: &str) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
-/// The refusal to write a new secret.
+/// Returns the error for a refusal to write a new secret.
 pub(super) fn of_writing(answer: &Answer) -> Reason {
     let error = answer.error();
     let says = |text: &str| error["errors"][0].as_str().is_some_and(|error| error.contains(text));
@@ -63,7 +63,7 @@ pub(super) fn of_writing(answer: &Answer) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
-/// A refusal that is not about the secret.
+/// Returns the error for a refusal that is not about the secret.
 pub(super) fn otherwise(answer: &Answer) -> Reason {
     let (refusal, advice) = match answer.status.as_u16() {
         300..400 | 429 | 472 | 473 => {
@@ -79,7 +79,7 @@ pub(super) fn otherwise(answer: &Answer) -> Reason {
     answer.refused(refusal, None, advice)
 }
 
-/// Whether the request did not get to Vault, because it was sent without TLS.
+/// Says whether the request did not get to Vault, because it was sent without TLS.
 pub(super) fn wants_tls(answer: &Answer) -> bool {
     answer.text().is_some_and(|text| text.starts_with(WANTS_TLS))
 }

@@ -1,4 +1,4 @@
-//! Renews a token that was given to this process, so that it is still good when a secret is read after weeks.
+//! Renews a token that was given to this process, so that it is still valid when a secret is read after weeks.
 
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::api::Api;
 use super::refusal;
 use crate::{Reading, Reason, Refusal, Secret, http};
 
-/// How often the clocks and the file of the token are read at least.
+/// How often the clocks and the file of the token are checked at least.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
-/// The pause after a renewal that failed, at most: less for a token that ends soon.
+/// The longest pause after a failed renewal: it is shorter for a token that expires soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The task that renews the token. The first successful reading starts it, and dropping this ends it.
@@ -22,7 +22,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) struct Renewal(Mutex<Option<JoinHandle<()>>>);
 
 impl Renewal {
-    /// Starts the task where there is none, or its runtime has ended.
+    /// Starts the task if there is none, or its runtime has ended.
     pub(super) fn ensure(&self, api: &Arc<Api>) {
         let mut task = self.0.lock().expect("nothing panics with the task locked");
         if task.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -49,10 +49,10 @@ async fn run(api: Weak<Api>) {
     }
 }
 
-/// A token, and when it is to be renewed.
+/// A token, and when it must be renewed.
 struct Known {
     token: Secret,
-    /// Absent where the token can't be renewed.
+    /// When it must be renewed; `None` if it can't be.
     due: Option<Reading>,
     /// The lifetime after a renewal.
     lifetime: Duration,
@@ -60,7 +60,7 @@ struct Known {
     failing: bool,
 }
 
-/// Does what is due, and returns how long to wait.
+/// Takes the step that is due, and returns how long to wait.
 async fn step(api: &Api, known: &mut Option<Known>) -> Duration {
     let Ok(Some(token)) = api.given_token().await else { return LONGEST_SLEEP };
     let is_known = known.as_ref().is_some_and(|known| known.token.expose_secret() == token.expose_secret());
@@ -69,7 +69,7 @@ async fn step(api: &Api, known: &mut Option<Known>) -> Duration {
         let found = ask(api, Method::GET, "auth/token/lookup-self", &token).await.map(|answer| answer.data);
         return match found {
             Ok(Some(Data { ttl, renewable })) => learn(known, token, ttl, renewable, now),
-            // Its policy doesn't let it read its own properties, so it is not renewed either.
+            // The token's policy doesn't let it read its own properties, so it is not renewed either.
             Err(Reason::Refused { refusal: Refusal::Denied, .. }) => learn(known, token, 0, false, now),
             Ok(None) | Err(_) => LONGEST_PAUSE,
         };
@@ -134,7 +134,7 @@ async fn ask(api: &Api, method: Method, path: &str, token: &Secret) -> Result<An
     answer.json().ok_or(Reason::Unexpected("the answer is none of Vault: check VAULT_ADDR"))
 }
 
-/// The answer of both calls; each has a part of it.
+/// The answer of both calls; each contains a part of it.
 #[derive(Deserialize)]
 struct Answer {
     data: Option<Data>,

@@ -19,11 +19,11 @@ const TOKEN_ID: HeaderName = HeaderName::from_static("x-tollgate-token-id");
 const STATUS: HeaderName = HeaderName::from_static("x-tollgate-status");
 const ERROR: HeaderName = HeaderName::from_static("x-tollgate-error");
 
-/// What stands for a merchant or a scope that there is none of: a proxy that copies an empty value may drop the header, and
+/// The value of a header for an absent merchant or scope: a proxy that copies an empty value may drop the header, and
 /// let the caller's through.
 const NONE: HeaderValue = HeaderValue::from_static("-");
 
-/// Says who sends the request.
+/// Answers that the request may be forwarded, and who sends it.
 pub(super) fn admitted(principal: &Principal) -> Response<Full<Bytes>> {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CLIENT_ID, value(&principal.client_id().encode()));
@@ -43,7 +43,7 @@ fn value(text: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(text).expect("ids and scopes are printable ASCII")
 }
 
-/// Says that the request is not to be forwarded.
+/// Answers that the request must not be forwarded.
 pub(super) fn refused(asks: Asks, refused: Refused, realm: &Realm) -> Response<Full<Bytes>> {
     let response: Response<Full<Bytes>> = match refused {
         Refused::Denied { denial, audience } => {
@@ -58,7 +58,7 @@ pub(super) fn refused(asks: Asks, refused: Refused, realm: &Realm) -> Response<F
     }
 }
 
-/// A route that is not in the table is nobody's. The operator is told why.
+/// Answers that no route of the table matches. The operator is told why.
 fn no_route() -> Response<Full<Bytes>> {
     let code = Code::Forbidden;
     let message = "This route is not open.";
@@ -69,7 +69,8 @@ fn no_route() -> Response<Full<Bytes>> {
     response
 }
 
-/// Tells nginx, which takes every status but 2xx, 401 and 403 for an error of its own, what the answer would have been.
+/// Adapts a refusal to nginx, which takes every status but 2xx, 401 and 403 for an error of its own: other statuses become 403, and headers
+/// have the original status and code.
 fn for_nginx(response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
     let (mut head, _) = response.into_parts();
     let code = code_of(&head.extensions);

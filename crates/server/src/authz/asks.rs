@@ -5,8 +5,8 @@
 pub(crate) enum Asks {
     /// `/authz`: Traefik, Caddy, APISIX and others that pass the answer on.
     Plainly,
-    /// `/authz/nginx`: the `auth_request` of nginx, which knows 2xx, 401 and 403 alone.
+    /// `/authz/nginx`: the `auth_request` of nginx, which only understands 2xx, 401 and 403.
     AsNginx,
-    /// `/authz/envoy/…`: `ext_authz` of Envoy, which asks for the path of the request behind that prefix.
+    /// `/authz/envoy/…`: `ext_authz` of Envoy, which appends the path of the request to that prefix.
     AsEnvoy,
 }

@@ -8,24 +8,24 @@ use tollgate_http::Problem;
 use super::asks::Asks;
 use crate::error::Error;
 
-/// What stands before the path of a request that Envoy asks about.
+/// The prefix of the path of a request that Envoy asks about.
 const ENVOY: &str = "/authz/envoy";
 const METHODS: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-method"), HeaderName::from_static("x-original-method")];
 const URIS: [HeaderName; 2] =
     [HeaderName::from_static("x-forwarded-uri"), HeaderName::from_static("x-original-uri")];
 
-/// What a trusted proxy says of the request.
+/// A trusted proxy's description of the request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Original<'a> {
-    /// `None` if the proxy doesn't say, and asks by a method of its own.
+    /// The method; `None` if the proxy doesn't say, and asks by a method of its own.
     pub(super) method: Option<Cow<'a, str>>,
-    /// The path, percent-encoding and all, without the query.
+    /// The path with its percent-encoding, without the query.
     pub(super) path: &'a str,
 }
 
 impl<'a> Original<'a> {
-    /// Reads it. `None` if the proxy doesn't say, or is not `trusted`: then it may be the caller that says so.
+    /// Reads the description. Returns `None` if the proxy gives none, or is not `trusted`: then the headers may be the caller's.
     pub(super) fn of(
         asks: Asks,
         method: &'a Method,
@@ -42,14 +42,14 @@ impl<'a> Original<'a> {
         }
         let Some(target) = the_one(headers, &URIS)? else { return Ok(None) };
         let path = target.split_once('?').map_or(target, |(path, _)| path);
-        // A proxy that doesn't name the method passes on a request with the same one. But nginx asks by GET about every request.
+        // A proxy that doesn't name the method passes it on. But nginx always asks by GET.
         let same = (asks != Asks::AsNginx).then_some(method.as_str());
         let method = the_one(headers, &METHODS)?.or(same);
         Ok(Some(Self { method: method.map(Into::into), path: plain(path)? }))
     }
 }
 
-/// The value that the headers agree on. Two that differ, one with several lines, or one that is no ASCII is ambiguous.
+/// Returns the value that the headers agree on. Values that differ, that have several lines or that are not ASCII are an error.
 fn the_one<'a>(headers: &'a HeaderMap, names: &[HeaderName]) -> Result<Option<&'a str>, Error> {
     let mut found: Option<&str> = None;
     for name in names {
@@ -63,7 +63,7 @@ fn the_one<'a>(headers: &'a HeaderMap, names: &[HeaderName]) -> Result<Option<&'
     Ok(found)
 }
 
-/// Refuses a path that two programs may read differently: the string that is decided on is the one that is forwarded.
+/// Refuses a path that two programs may read differently: the decision must be about the path that is forwarded.
 fn plain(path: &str) -> Result<&str, Error> {
     if !path.starts_with('/') {
         return Err(ambiguous("path", "must begin with a slash"));
@@ -79,7 +79,7 @@ fn plain(path: &str) -> Result<&str, Error> {
     Ok(path)
 }
 
-/// Refuses an escape that is malformed, or of a byte that means something in a path or needs none (RFC 3986 §2.3): a program
+/// Refuses an escape that is malformed, or that encodes a byte with a meaning in a path or without need (RFC 3986 §2.3): a program
 /// that decodes it reads another path.
 fn check_escapes(path: &str) -> Result<(), Error> {
     let mut rest = path;

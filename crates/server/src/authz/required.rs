@@ -1,4 +1,4 @@
-//! What a proxy requires of a token.
+//! The requirements that a proxy has for a token.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) struct Required {
 }
 
 impl Required {
-    /// Requires what is given.
+    /// Makes a requirement from the values that are given.
     pub(super) fn new(scope: Option<Scope>, audience: Option<Audience>, env: Option<Environment>) -> Self {
         let mut requirement = Requirement::new();
         if let Some(scope) = scope {
@@ -33,9 +33,9 @@ impl Required {
         Self { requirement: Arc::new(requirement), audience }
     }
 
-    /// Reads `scope`, `audience` and `env`. A parameter that is unknown, is there twice or can't be read is an error: a
-    /// mistyped one must not require nothing. So is an audience that is not known: with a mistyped one every token would be
-    /// called bad, and callers would throw away good ones.
+    /// Reads `scope`, `audience` and `env`. A parameter that is unknown, repeated or unreadable is an error: a
+    /// typing error must not lift a requirement. So is an unknown audience: with a mistyped one every token would be
+    /// refused, and callers would throw away valid ones.
     pub(super) fn of_query(query: &str, is_known: impl Fn(&str) -> bool) -> Result<Self, Error> {
         let (mut scope, mut audience, mut env) = (None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {

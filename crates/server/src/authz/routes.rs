@@ -1,4 +1,4 @@
-//! The table of routes, for proxies that can't say themselves what is required.
+//! The table of routes, for proxies that can't state the requirements themselves.
 
 use std::collections::HashMap;
 
@@ -11,17 +11,17 @@ use super::refused::Refused;
 use super::required::Required;
 use crate::error::Error;
 
-/// What each method requires; `None` stands for the others.
+/// The requirements of each method; `None` stands for all other methods.
 type Methods = HashMap<Option<String>, Required>;
 
-/// What the routes of the API behind the proxy require. A route that is not in the table is refused, once there is one.
+/// The requirements of the routes behind the proxy. If there is a table, a route that is not in it is refused.
 pub(crate) struct RouteTable {
     paths: Router<Methods>,
     is_empty: bool,
 }
 
 impl RouteTable {
-    /// Takes the configuration's table.
+    /// Makes the table from the configuration.
     pub(crate) fn new(routes: &[AuthzRoute]) -> Self {
         let mut by_path: Vec<(&str, Methods)> = Vec::new();
         for route in routes {
@@ -40,7 +40,7 @@ impl RouteTable {
         Self { paths, is_empty: routes.is_empty() }
     }
 
-    /// What the request requires that a proxy asks about.
+    /// Returns the requirements of the request that a proxy asks about.
     pub(super) fn required(&self, original: Option<&Original<'_>>) -> Result<Required, Refused> {
         if self.is_empty {
             return Ok(Required::default());
@@ -53,7 +53,7 @@ impl RouteTable {
         let of_others = found.value.get(&None);
         let required = match method {
             Some(method) => found.value.get(&Some(method.as_ref().to_owned())).or(of_others),
-            // What the others require is known if there is nothing for any of them in particular.
+            // Without a method, the entry for other methods applies if no method has an entry of its own.
             None if found.value.len() == 1 && of_others.is_some() => of_others,
             None => {
                 let missing = "X-Original-Method must say which method is asked for, since the routes of this path differ by it";

@@ -1,9 +1,9 @@
-//! What callers are told of acts of administration that can't be done.
+//! The codes and messages for acts of administration that were refused or failed.
 
 use tollgate_admin::AdminError;
 use tollgate_core::wire::Code;
 
-/// The code of an act of administration that can't be done.
+/// Returns the code for an act of administration that was refused or failed.
 pub(super) const fn code_of(error: &AdminError) -> Code {
     match error {
         AdminError::UnknownMerchant(_) => Code::MerchantNotFound,
@@ -35,7 +35,7 @@ pub(super) const fn code_of(error: &AdminError) -> Code {
     }
 }
 
-/// What a caller is told of an act that can't be done, as a sentence. What concerns the installation is for the log alone.
+/// Returns the message for the caller, as a sentence. Details of the installation are for the log only.
 pub(super) fn sentence(error: &AdminError) -> String {
     let code = code_of(error);
     match code {

@@ -1,4 +1,4 @@
-//! Other errors, as requests are refused for them.
+//! Conversions of other errors into the reasons for refusals.
 
 use tollgate_admin::AdminError;
 use tollgate_guard::Unverified;

@@ -1,4 +1,4 @@
-//! Client authentication (RFC 6749 §2.3), for every endpoint that asks for it.
+//! Client authentication (RFC 6749 §2.3), for every endpoint that requires it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct Credentials<'a> {
 }
 
 impl<'a> Credentials<'a> {
-    /// Takes the credentials from the header or the parameters; both at once are refused. What is missing is a problem.
+    /// Takes the credentials from the header or the parameters; both at once are refused. A missing one is a problem.
     pub(crate) fn read(
         headers: &HeaderMap,
         parameters: &mut Parameters<'a>,
@@ -49,7 +49,7 @@ impl<'a> Credentials<'a> {
         Ok(id.zip(secret).map(|(client_id, secret)| Self { client_id, secret: secret.into() }))
     }
 
-    /// Takes the credentials likewise, for endpoints where a request without them has failed to authenticate
+    /// Takes the credentials as [`Self::read`] does, for endpoints where a request without them has failed to authenticate
     /// (RFC 6749 §5.2: "no client authentication included").
     pub(crate) fn read_or_refuse(
         headers: &HeaderMap,
@@ -65,7 +65,7 @@ impl<'a> Credentials<'a> {
         Ok(Self { client_id, secret: secret.into() })
     }
 
-    /// Returns the credentials of the header, and notes what the body has beside them: a request authenticates in one way only.
+    /// Returns the credentials of the header, and notes as problems those in the body: a request may authenticate in one way only.
     fn alone(self, id: Option<Cow<'_, str>>, secret: Option<Cow<'_, str>>, problems: &mut Problems) -> Self {
         if present(secret).is_some() {
             problems.push(Problem::new(
@@ -79,11 +79,11 @@ impl<'a> Credentials<'a> {
         self
     }
 
-    /// Checks them. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
+    /// Checks the credentials. An unknown client and a wrong secret take the same steps, and are answered alike: the secret is
     /// hashed for whatever client was named, and compared with the secrets of that client or of the dummy client.
     ///
-    /// `requested` is the scope that is asked for, if any: one beyond the client's is refused here, to a client that has
-    /// authenticated. No refusal goes by what is known here alone, see [`SlowHashes::judge`].
+    /// `requested` is the scope that is asked for, if any: a scope beyond the client's is refused here, after the client has
+    /// authenticated. No refusal relies on this server's data alone, see [`SlowHashes::judge`].
     ///
     /// [`SlowHashes::judge`]: crate::slow_hashes::SlowHashes::judge
     pub(crate) async fn authenticate(
@@ -94,11 +94,11 @@ impl<'a> Credentials<'a> {
         caller: &mut Caller,
     ) -> Result<Authenticated, Error> {
         let installation = state.installation();
-        // Before anything is said of the client: a secret that is not known here may be news.
+        // Before anything is said about the client: a secret that is unknown here may be new.
         installation.check_fresh(now)?;
         let id = self.client_id.parse().unwrap_or(NO_CLIENT);
         caller.claimed = Some(id).filter(|id| *id != NO_CLIENT);
-        // Failures count under the id itself: another spelling of it is no other client.
+        // Failures count under the id itself: another spelling of it is the same client.
         let named = caller.claimed.ok_or(&*self.client_id);
         let (limiters, source) = (state.limiters(), Source::of(from));
         let pair = (named, source);
@@ -144,15 +144,15 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// Has a secret that was imported, and proved here, kept by its keyed hash. The client need not wait for a store that is slow, nor
-/// fail with one that is away: it has proved itself, and the next news of its use tries again.
+/// Stores the keyed hash of an imported secret that was proved here. The client doesn't wait for a slow store, and doesn't
+/// fail because of an unreachable one: it has authenticated, and the next noted use tries again.
 async fn keep_proved(installation: &Arc<Installation>, by: &Authenticated) {
     /// How long the client waits.
     const PATIENCE: Duration = Duration::from_secs(1);
     let Some(hash) = by.client.proved(by.secret_id).cloned() else { return };
     let (installation, id, secret) = (installation.clone(), by.id, by.secret_id);
     let rehashing = tokio::spawn(async move { installation.rehash(id, secret, &hash).await });
-    // It goes on by itself, and says by itself if it fails. Boxed, because hardly anybody comes here, and everybody moves this future.
+    // The task goes on by itself, and logs if it fails. Boxed, because few requests come here, and every request moves this future.
     let _ = Box::pin(timeout(PATIENCE, rehashing)).await;
 }
 
@@ -163,13 +163,13 @@ fn note_known(caller: &mut Caller, installation: &Installation, id: ClientId, er
     }
     match error {
         Error::InvalidClient(unproved) => caller.secret = unproved.secret(),
-        // Only a client that has proved itself learns of these.
+        // Only a client that has authenticated gets these errors.
         Error::Address | Error::Scope(_) => caller.verified = Some(id),
         _ => {}
     }
 }
 
-/// A scope beyond what is allowed is refused, not trimmed, and only a client that has authenticated learns of it.
+/// Refuses a scope beyond what is allowed, instead of trimming it. Only a client that has authenticated learns of it.
 pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bool) -> Result<(), Error> {
     match requested {
         Some(scope) if !scope.words().all(allows) => {
@@ -179,10 +179,10 @@ pub(crate) fn check_scope(requested: Option<&Scope>, allows: impl Fn(&str) -> bo
     }
 }
 
-/// There are no credentials, or none that can be read.
+/// The error for missing credentials, or ones that can't be read.
 const UNREADABLE: Error = Error::InvalidClient(Unproved::NoCredentials);
 
-/// The id that stands for a text which is no client id. It is treated as an unknown client's; no client has it, because ids
+/// The id that stands for a text which is not a client id. It is treated as an unknown client's; no client has it, because ids
 /// are random.
 const NO_CLIENT: ClientId = ClientId::from_bytes([0; 16]);
 
@@ -203,7 +203,7 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
     Ok(Some(Credentials { client_id: form_decoded(id)?, secret: form_decoded(secret)?.into() }))
 }
 
-/// Text that is not UTF-8 is refused: replacing its bytes would make several secrets one.
+/// Decodes a form-urlencoded text. Text that is not UTF-8 is refused: replacing its bytes would make several secrets the same.
 fn form_decoded(text: &str) -> Result<Cow<'static, str>, Error> {
     let text = Zeroizing::new(text.replace('+', " "));
     let decoded = percent_encoding::percent_decode_str(&text).decode_utf8();

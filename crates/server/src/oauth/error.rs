@@ -1,4 +1,4 @@
-//! What OAuth clients are told: the one mapping of errors to the codes of RFC 6749 §5.2.
+//! The errors for OAuth clients: the one mapping of errors to the codes of RFC 6749 §5.2.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use tollgate_http::refusal::Dialect;
 use crate::error::{Error, status};
 
 impl Error {
-    /// The answer in a dialect, by a server whose tokens are for `realm`.
+    /// Returns the answer in a dialect, by a server whose tokens are for `realm`.
     pub(crate) fn response_as<B: From<Bytes>>(self, dialect: Dialect, realm: &Realm) -> Response<B> {
         match dialect {
             Dialect::Envelope => self.response_in(realm),
@@ -19,12 +19,12 @@ impl Error {
         }
     }
 
-    /// The answer as RFC 6749 §5.2 has it: `{"error":"…","error_description":"…"}`.
+    /// Returns the answer of RFC 6749 §5.2: `{"error":"…","error_description":"…"}`.
     pub fn oauth_response<B: From<Bytes>>(self) -> Response<B> {
         self.answer(Dialect::OAuth, self.oauth_status(), self.oauth_error(), self.oauth_message())
     }
 
-    /// The error code, of RFC 6749 §5.2 or, where that section has none, of §4.1.2.1.
+    /// Returns the error code of RFC 6749 §5.2 or, if that section has none, of §4.1.2.1.
     const fn oauth_error(&self) -> &'static str {
         match self {
             Self::Invalid(_)
@@ -52,12 +52,12 @@ impl Error {
             | Self::Stale
             | Self::SlowHashesBusy
             | Self::NotReady(_) => "temporarily_unavailable",
-            // No act of administration is spoken to in this dialect.
+            // Administration has no endpoints in this dialect.
             Self::TokenTooLong | Self::Admin(_) | Self::Internal(_) => "server_error",
         }
     }
 
-    /// The HTTP status: that of the envelope, except for a refused token. 401 would say that the client failed to
+    /// Returns the HTTP status: that of the envelope, except for a refused token. 401 would say that the client failed to
     /// authenticate (RFC 6749 §5.2).
     fn oauth_status(&self) -> StatusCode {
         match self.code() {
@@ -66,7 +66,7 @@ impl Error {
         }
     }
 
-    /// The description for the developer of the client, where no part of the request is at fault.
+    /// Returns the description for the developer of the client, for errors that concern no part of the request.
     fn oauth_message(&self) -> Cow<'static, str> {
         match self.code() {
             Code::InvalidToken => {

@@ -1,4 +1,4 @@
-//! What a grant gives: the claims of its tokens, and the tokens, signed into the body of the answer.
+//! The result of a grant: the claims of its tokens, and the tokens, signed into the body of the answer.
 //!
 //! The endpoints differ in how they read a request. What a client gets is decided here, once.
 
@@ -25,7 +25,7 @@ pub(crate) fn requested_scope(scope: Option<Cow<'_, str>>) -> Result<Option<Scop
     scope.parse().map(Some).map_err(|error| Problem::new("scope", format!("is malformed: {error}")))
 }
 
-/// The same, with what is wrong noted as a problem.
+/// Reads the scope that a request names, and notes an error as a problem.
 pub(crate) fn scope_or_problem(scope: Option<Cow<'_, str>>, problems: &mut Problems) -> Option<Scope> {
     requested_scope(scope).unwrap_or_else(|problem| {
         problems.push(problem);
@@ -33,15 +33,15 @@ pub(crate) fn scope_or_problem(scope: Option<Cow<'_, str>>, problems: &mut Probl
     })
 }
 
-/// What a client asks for.
+/// The scope and the API that a client asks for.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Requested<'a> {
     pub(crate) scope: Option<&'a Scope>,
-    /// The API that the token is for (RFC 8707 §2).
+    /// The API that the token is for (RFC 8707 §2); `None` for the client's first one.
     pub(crate) target: Option<&'a str>,
 }
 
-/// What the access tokens are like that a client gets: for the API that it asks for (RFC 8707 §2), or else for its first one.
+/// Returns the properties of a client's access tokens: for the API that it asks for (RFC 8707 §2), or else for its first one.
 fn access_tokens<'a>(
     config: &'a Config,
     client: &Registered,
@@ -59,13 +59,13 @@ fn access_tokens<'a>(
     Ok(shortened(found, client))
 }
 
-/// Access tokens as a client gets them: their lifetime may be shorter than the configured one.
+/// Shortens the lifetime of access tokens to the client's own, if that is shorter than the configured one.
 fn shortened<'a>(tokens: AccessTokens<'a>, client: &Registered) -> AccessTokens<'a> {
     let lifetime = client.access_ttl.map_or(tokens.lifetime, |own| own.min(tokens.lifetime));
     AccessTokens { lifetime, ..tokens }
 }
 
-/// The same for the refresh grant: the API stays the one that the refresh token was granted for.
+/// Returns the properties of the access tokens of the refresh grant: the API stays the one that the refresh token was granted for.
 fn refreshed_access_tokens<'a>(
     config: &'a Config,
     keyring: &VerifyingRing,
@@ -77,13 +77,13 @@ fn refreshed_access_tokens<'a>(
         return Err(unknown_target());
     }
     let configured = config.access_tokens(refresh.audience);
-    // Under a former name of the default audience they are like those under the present one.
+    // A former name of the default audience has the properties of the present one.
     let former = || (!keyring.is_for_other_api(refresh)).then(|| config.default_access_tokens());
     let tokens = configured.or_else(former).ok_or(Error::RefreshRefused(Unproved::FormerAudience))?;
     Ok(shortened(tokens, client))
 }
 
-/// Returns the client of a refresh token, if it is one that still vouches for it.
+/// Returns the client of a refresh token, if the token may still be used.
 pub(super) fn vouched_for(
     client: Option<Arc<Registered>>,
     refresh: &Claims<'_>,
@@ -94,7 +94,7 @@ pub(super) fn vouched_for(
     Ok(client)
 }
 
-/// The configuration has lost the API that a client is for: nothing in its request is wrong.
+/// Returns the error that the configuration no longer has the API that a client is for: the request itself is not wrong.
 fn not_served(audience: &Audience) -> Error {
     let problem = format!(
         "is of a client for {audience}, which this server issues no tokens for any more: ask its operators"
@@ -139,7 +139,7 @@ pub(crate) fn client_credentials<'a>(
     Ok((tokens, access, refresh))
 }
 
-/// Grants the next access token for a refresh token (RFC 6749 §6) that `client` still vouches for.
+/// Grants the next access token for a refresh token (RFC 6749 §6), which `client` may still use.
 pub(crate) fn refresh_token<'a>(
     state: &'a State,
     refresh: &Claims<'a>,
@@ -165,15 +165,15 @@ pub(crate) fn refresh_token<'a>(
 
 /// The refresh token in an answer.
 pub(super) enum RefreshToken<'a> {
-    /// A new one.
+    /// A new refresh token with these claims.
     New(&'a Claims<'a>),
-    /// The one that was exchanged. Some clients forget the one they have when an answer has none.
+    /// The one that was exchanged. Some clients forget theirs when an answer has none.
     Same(&'a str),
-    /// None: the client keeps the one that it has.
+    /// No refresh token: the client keeps the one that it has.
     Kept,
 }
 
-/// The body of an answer with an access token (RFC 6749 §5.1). Neither a scope nor a token has a character that JSON
+/// Returns the body of an answer with an access token (RFC 6749 §5.1). Neither a scope nor a token has a character that JSON
 /// would escape.
 pub(super) fn tokens(
     dialect: Dialect,
@@ -213,7 +213,7 @@ pub(super) fn tokens(
     })
 }
 
-/// What stands before and behind the members of an answer with tokens.
+/// Returns what comes before and after the members of an answer with tokens.
 const fn brackets(dialect: Dialect) -> (&'static [u8], &'static [u8]) {
     match dialect {
         Dialect::Envelope => (b"{\"success\":true,\"data\":{", b"}}"),
@@ -221,7 +221,7 @@ const fn brackets(dialect: Dialect) -> (&'static [u8], &'static [u8]) {
     }
 }
 
-/// Writes into a buffer of the thread's and copies from there into another one, which is free again once the body has been sent:
+/// Writes into a buffer of the thread and copies from there into another one, which is free again once the body has been sent:
 /// usually that is before the next one is written, and nothing is allocated.
 fn body(write: impl FnOnce(&mut Vec<u8>) -> Result<(), MintError>) -> Result<Bytes, Error> {
     thread_local! {
@@ -236,5 +236,5 @@ fn body(write: impl FnOnce(&mut Vec<u8>) -> Result<(), MintError>) -> Result<Byt
     })
 }
 
-/// Room for a usual body with both tokens, in bytes, and for no second one: who takes a body slowly keeps the whole buffer.
+/// Room for a usual body with both tokens, in bytes, but not for two bodies: a client that reads a body slowly keeps the whole buffer.
 const ROOM: usize = 2048;

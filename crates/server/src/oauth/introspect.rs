@@ -1,4 +1,4 @@
-//! `POST /oauth2/introspect` (RFC 7662): whether a token is good, and what it says.
+//! `POST /oauth2/introspect` (RFC 7662): says whether a token is valid, and returns its claims.
 
 use bytes::Bytes;
 use http::Request;
@@ -14,7 +14,7 @@ use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
 use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
-/// Answers what a token is, to a client that may know.
+/// Answers with a token's claims, if the client may see them.
 pub(super) async fn post(
     state: &State,
     arrival: Arrival,
@@ -41,13 +41,13 @@ pub(super) async fn post(
     Ok(about_tokens(body))
 }
 
-/// The answer about a token that is invalid, or that this client may not know of. It does not say which (RFC 7662 §2.2).
+/// The answer for a token that is invalid, or that this client may not see. It does not say which (RFC 7662 §2.2).
 const INACTIVE: &[u8] = br#"{"active":false}"#;
 
-/// A client sees the access tokens of its merchant in its environment, for the audiences that it has, also under a former
-/// name of the default one; an operator's client acts for every merchant. A refresh token is seen by its own client only,
-/// and only by the name of one: a resource server, which asks about whatever it was sent, must never take one for an access
-/// token.
+/// Says whether a client may see a token. It sees the access tokens of its merchant in its environment, for the audiences that it
+/// has, also under a former name of the default one; an operator's client acts for every merchant. A refresh token is seen only by
+/// its own client, and only if the client calls it one: a resource server, which asks about whatever it was sent, must never take
+/// one for an access token.
 fn may_see(
     introspected: &IntrospectedToken,
     keyring: &VerifyingRing,
@@ -68,7 +68,7 @@ fn may_see(
     is_of_its_merchant && is_for_it && is_of_its_environment && is_of_a_kind_to_ask_about
 }
 
-/// A refresh token is good only as long as the authority would exchange it.
+/// Says whether a token is valid. A refresh token is valid only as long as the authority would exchange it.
 async fn is_good(
     installation: &Installation,
     kind: TokenKind,
@@ -85,7 +85,7 @@ async fn is_good(
     }
 }
 
-/// RFC 7662 §2.2, and the claims that are ours.
+/// The members of RFC 7662 §2.2, and Tollgate's own claims.
 #[derive(Serialize)]
 struct Introspection<'a> {
     active: bool,

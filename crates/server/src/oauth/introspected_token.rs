@@ -1,4 +1,4 @@
-//! The token that a client asks to introspect or to revoke. Verifying it shows of which kind it is.
+//! The token that a client wants to introspect or to revoke. Verifying it shows its kind.
 
 use http::Request;
 use tollgate_core::{Claims, PayloadBuffer, Timestamp, TokenError, TokenKind};
@@ -13,15 +13,15 @@ use crate::oauth::authenticated::Authenticated;
 use crate::oauth::request::{self, Form, required};
 use crate::state::{Arrival, State};
 
-/// A token, and who presents it.
+/// A token, and the client that presents it.
 pub(super) struct IntrospectedToken {
     pub(super) by: Authenticated,
     pub(super) token: Zeroizing<String>,
-    /// Whether the client says that it is a refresh token. No other hint says anything.
+    /// Whether the client says that it is a refresh token. Other hints are ignored.
     pub(super) as_refresh_token: bool,
 }
 
-/// Takes the request of a client that proves itself and presents a token (RFC 7009 §2.1, RFC 7662 §2.1).
+/// Takes the request of a client that authenticates and presents a token (RFC 7009 §2.1, RFC 7662 §2.1).
 pub(super) async fn receive(
     state: &State,
     arrival: Arrival,
@@ -39,15 +39,15 @@ pub(super) async fn receive(
     })
 }
 
-/// Room for a token of either kind that may have to be verified twice.
+/// Buffers for a token of either kind that may have to be verified twice.
 #[derive(Default)]
 pub(super) struct Buffers {
     first: [PayloadBuffer; 2],
     second: Option<Box<[PayloadBuffer; 2]>>,
 }
 
-/// Verifies a token of either kind; `None` if it is not good, by what the store says now. What a token is, its signature
-/// says: a wrong hint must not hide it (RFC 7009 §2.1, RFC 7662 §2.1).
+/// Verifies a token of either kind; `None` if it is not valid by the store's current data. The signature shows the token's kind:
+/// a wrong hint must not hide it (RFC 7009 §2.1, RFC 7662 §2.1).
 pub(super) async fn verify<'b>(
     installation: &Installation,
     token: &[u8],
@@ -69,7 +69,7 @@ fn either<'b>(
     [access, refresh]: &'b mut [PayloadBuffer; 2],
 ) -> Result<(TokenKind, Claims<'b>), Unverified> {
     match verifier.verify(TokenKind::Access, token, now, access) {
-        // In doubt, too: a key that is known may have made the other kind of signature.
+        // If it is stale, too: a known key may have made the other kind of signature.
         Err(Unverified::Refused(TokenError::Signature) | Unverified::Stale) => verifier
             .verify(TokenKind::Refresh, token, now, refresh)
             .map(|claims| (TokenKind::Refresh, claims)),

@@ -1,4 +1,4 @@
-//! What an OAuth client finds out by itself: `GET /.well-known/oauth-authorization-server` (RFC 8414) and
+//! The documents by which OAuth clients configure themselves: `GET /.well-known/oauth-authorization-server` (RFC 8414) and
 //! `GET /oauth2/jwks` (RFC 7517).
 
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::response::Answer;
 use crate::route::Route;
 use crate::state::State;
 
-/// Describes the authority whose issuer is `public_url`: what is really served, and nothing else.
+/// Describes the authority whose issuer is `public_url`: only what is really served.
 ///
 /// The description is found at the place that RFC 8414 §3.1 derives from the issuer, and without the issuer's path as
-/// well: that is what a proxy in front asks for when it takes its prefix off.
+/// well: a proxy in front that removes its prefix asks for that.
 ///
-/// Clients of OpenID Connect ask for the same document under another name, and behind the issuer's path (Discovery 1.0
+/// Clients of OpenID Connect ask for the same document under another name, and after the issuer's path (Discovery 1.0
 /// §4).
 pub(super) fn describe(config: &Config, head: &Parts) -> Result<Answer, Error> {
     let path = head.uri.path();
@@ -36,22 +36,22 @@ pub(super) fn describe(config: &Config, head: &Parts) -> Result<Answer, Error> {
     answer(head, &Metadata::of(config), KEPT)
 }
 
-/// How long the description may be kept.
+/// How long the description may be cached.
 const KEPT: Duration = Duration::from_secs(3600);
 
-/// The path of an absolute URL: empty, or with a slash in front.
+/// Returns the path of an absolute URL: empty, or starting with a slash.
 pub(super) fn path_of(url: &str) -> &str {
     let authority = url.find("://").map_or(0, |at| at + "://".len());
     url[authority..].find('/').map_or("", |at| &url[authority + at..])
 }
 
-/// Publishes the keys that others can verify with (RFC 7517 §5): those that sign, those that will, and those that have
-/// signed tokens which are still good. Keys of HS256 are secret, and are never published.
+/// Publishes the keys that others can verify with (RFC 7517 §5): keys that sign, that will sign, and that have
+/// signed tokens which are still valid. Keys of HS256 are secret, and are never published.
 pub(super) fn keys(state: &State, now: Timestamp, head: &Parts) -> Result<Answer, Error> {
     let keyring = state.installation().verifier().keyring();
     let mut keys: Vec<_> = keyring.public_keys(now).map(|(id, key)| Jwk::of(key, id.to_string())).collect();
     keys.sort_by(|a, b| a.kid.cmp(&b.kid));
-    // No key signs before whoever has kept the set for so long can know it.
+    // A new key signs only after everybody who has cached the set for this long can know it.
     answer(head, &KeySet { keys }, KEY_SET_KEPT)
 }
 
@@ -101,7 +101,7 @@ impl<'a> Metadata<'a> {
 
 const AUTH_METHODS: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// A document for everybody, which may be kept.
+/// Returns a public document, which may be cached.
 fn answer(head: &Parts, document: &impl Serialize, kept: Duration) -> Result<Answer, Error> {
     if !matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Error::MethodNotAllowed { allow: "GET, HEAD" });

@@ -1,6 +1,6 @@
 //! The parameters of a token request, from JSON or a form (RFC 6749 §3.2).
 //!
-//! The published JSON form is read without an intermediate tree. Whatever that reader stumbles over is read again as
+//! The published JSON form is read without an intermediate tree. A body that this reader can't read is read again as
 //! a whole document, so that every problem is found at once.
 
 use std::borrow::Cow;
@@ -15,7 +15,7 @@ use crate::sensitive::Sensitive;
 /// The most duplicate parameters that an answer names.
 const MAX_DUPLICATES: usize = 20;
 
-/// The parameters that are known, as they were sent; unknown ones are ignored (RFC 6749 §3.2).
+/// The values of the known parameters, as they were sent; unknown ones are ignored (RFC 6749 §3.2).
 #[derive(Default)]
 pub(crate) struct Parameters<'a> {
     pub(crate) grant_type: Option<Cow<'a, str>>,
@@ -26,7 +26,7 @@ pub(crate) struct Parameters<'a> {
 }
 
 impl Drop for Parameters<'_> {
-    /// Wipes what was decoded and not taken.
+    /// Wipes decoded values that were not taken.
     fn drop(&mut self) {
         for text in [self.client_secret.take(), self.refresh_token.take()].into_iter().flatten() {
             drop(Sensitive::from(text));
@@ -35,7 +35,7 @@ impl Drop for Parameters<'_> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads a body. What is wrong with single parameters goes to `problems`; a body that can't be read at all is an
+    /// Reads a body. Problems with single parameters go to `problems`; a body that can't be read at all is an
     /// error.
     pub(super) fn read(media: Media, body: &'a [u8], problems: &mut Problems) -> Result<Self, Problem> {
         match media {
@@ -73,7 +73,7 @@ impl<'a> Parameters<'a> {
         Ok(parameters)
     }
 
-    /// Where the value of a parameter belongs, if it is known.
+    /// Returns the place for the value of a parameter, if it is known.
     pub(crate) fn slot(&mut self, name: &str) -> Option<&mut Option<Cow<'a, str>>> {
         match name {
             "grant_type" => Some(&mut self.grant_type),
@@ -86,8 +86,8 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Reads the body that nearly everybody sends: an object of strings without escapes, each once, and few unknown ones among them. Looking
-/// through all of it at once costs less than string by string.
+/// Reads the body that nearly every client sends: an object of strings without escapes, each once, and with few unknown ones among
+/// them. Scanning all of it at once costs less than string by string.
 pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     let mut rest = Rest::new(std::str::from_utf8(body).ok()?);
     let mut parameters = Parameters::default();
@@ -119,19 +119,19 @@ pub(crate) fn at_once(body: &[u8]) -> Option<Parameters<'_>> {
     rest.text.bytes().all(is_space).then_some(parameters)
 }
 
-/// How many unknown members a body can have and still be read at once.
+/// The most unknown members of a body that is read at once.
 const UNKNOWN: usize = 8;
 
-/// The rest of a body. Its methods take off the front what stands there, and the white space before it (RFC 8259 §2).
+/// The rest of a body. Its methods take their item from the front, with the white space before it (RFC 8259 §2).
 struct Rest<'a> {
     text: &'a str,
-    /// Whether there are control characters anywhere in it. In a string none may be.
+    /// Whether it contains control characters, which no string may contain.
     has_controls: bool,
 }
 
 impl<'a> Rest<'a> {
     fn new(text: &'a str) -> Self {
-        // Without a way out in between, the compiler makes vectors of it.
+        // Without an early exit, the compiler vectorizes this.
         let has_controls = text.bytes().fold(b' ', u8::min) < b' ';
         Self { text, has_controls }
     }
@@ -141,7 +141,7 @@ impl<'a> Rest<'a> {
         (self.text.as_bytes()[at] == mark).then(|| self.text = &self.text[at + 1..])
     }
 
-    /// A string that stands there as it is meant.
+    /// Takes a string that has no escapes.
     fn string(&mut self) -> Option<&'a str> {
         self.take(b'"')?;
         let (string, rest) = self.text.split_at(memchr2(b'"', b'\\', self.text.as_bytes())?);
@@ -155,14 +155,14 @@ const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
-/// How often a parameter may be there.
+/// How often a parameter may appear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Times {
     Once,
     Any,
 }
 
-/// Hands each parameter of a form in UTF-8 to `take`, which says how often it may be there. One more is a problem.
+/// Passes each parameter of a form in UTF-8 to `take`, which says how often it may appear. One more is a problem.
 pub(crate) fn read_form<'a>(
     body: &'a [u8],
     problems: &mut Problems,
@@ -184,12 +184,12 @@ pub(crate) fn read_form<'a>(
     Ok(())
 }
 
-/// Without a value a parameter counts as omitted (RFC 6749 §3.2).
+/// Treats a parameter without a value as omitted (RFC 6749 §3.2).
 pub(crate) fn present(value: Option<Cow<'_, str>>) -> Option<Cow<'_, str>> {
     value.filter(|value| !value.is_empty())
 }
 
-/// Takes a parameter that must be there.
+/// Takes a parameter that is required.
 pub(crate) fn required<'a>(
     value: Option<Cow<'a, str>>,
     name: &'static str,
@@ -208,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// What the reader of whole documents makes of a body; `None` if anything is wrong with it.
+    /// Returns what the reader of whole documents reads from a body; `None` if anything is wrong with it.
     fn as_document(body: &[u8]) -> Option<[Option<String>; 5]> {
         let mut problems = Problems::new();
         let parameters = Parameters::read_document(body, &mut problems).ok()?;

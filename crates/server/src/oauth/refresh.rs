@@ -18,8 +18,8 @@ use crate::response::{Answer, about_tokens};
 use crate::sensitive::Sensitive;
 use crate::state::{Arrival, State};
 
-/// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it is reused
-/// until it expires, and its end does not move. Writes nothing to the store.
+/// Exchanges a refresh token for an access token of the same scope. The refresh token stays as it is: it can be used
+/// until it expires, and its expiry does not move. Writes nothing to the store.
 pub(crate) async fn post(
     state: &State,
     Arrival { from, now, .. }: Arrival,

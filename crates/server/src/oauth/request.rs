@@ -1,4 +1,4 @@
-//! A request to one of the endpoints: who may send it, its body, and what a form has in it.
+//! A request to one of the endpoints: who may send it, its body, and the fields of a form.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -16,7 +16,7 @@ use crate::oauth::authenticated::{Authenticated, Credentials};
 use crate::oauth::parameters::{Parameters, Times, present, read_form};
 use crate::state::{Arrival, State};
 
-/// Refuses what a page in a browser has sent: a secret or token never reaches a browser.
+/// Refuses requests from pages in a browser: a secret or token must never reach a browser.
 ///
 /// `Sec-Fetch-Mode` alone is no sign of a browser: server runtimes send it with their `fetch`.
 pub fn check_sender(headers: &HeaderMap) -> Result<(), Error> {
@@ -25,7 +25,7 @@ pub fn check_sender(headers: &HeaderMap) -> Result<(), Error> {
     if is_of_a_browser { Err(Error::Browser) } else { Ok(()) }
 }
 
-/// Takes `POST` only, and only from servers. What else the request has is dropped here: a handler that kept it would carry it along
+/// Takes only `POST`, and only from servers. The rest of the request is dropped here: a handler that kept it would carry it along
 /// while it waits.
 pub(super) fn take_post<B>(request: Request<B>) -> Result<(HeaderMap, B), Error> {
     let (head, body) = request.into_parts();
@@ -39,7 +39,7 @@ pub(super) fn take_post<B>(request: Request<B>) -> Result<(HeaderMap, B), Error>
 /// The longest body that is read: 64 KiB.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// Takes a `POST` of a form from a server, and reads it whole.
+/// Takes a form that a server has sent by `POST`, and reads the whole body.
 pub(super) async fn receive(
     state: &State,
     request: Request<impl RequestBody>,
@@ -55,9 +55,9 @@ pub(super) fn require(media: Media, headers: &HeaderMap) -> Result<(), Error> {
     media.require(headers).map_err(|why| Error::MediaType { why, expected: media.asked_for() })
 }
 
-/// The body of a request with a secret or a token in it, wiped once it has been read.
+/// The body of a request with a secret or a token, which is wiped once it has been read.
 ///
-/// It is wiped where nothing else holds it: a body that came along with the head lies in the buffer of its connection,
+/// It is wiped if nothing else holds it: a body that came along with the head is in the buffer of its connection,
 /// which the next request overwrites.
 pub(super) struct SensitiveBody(Bytes);
 
@@ -81,27 +81,27 @@ impl Drop for SensitiveBody {
     }
 }
 
-/// Wipes a body that nobody else holds, and returns it.
+/// Wipes a body that nothing else holds, and returns it.
 fn wiped(body: Bytes) -> Option<BytesMut> {
     let mut body = body.try_into_mut().ok()?;
     body.as_mut().zeroize();
     Some(body)
 }
 
-/// The parameters that are known; others are ignored (RFC 6749 §3.2).
+/// The values of the known parameters; others are ignored (RFC 6749 §3.2).
 #[derive(Default)]
 pub(super) struct Form<'a> {
     pub(super) parameters: Parameters<'a>,
     pub(super) token: Option<Cow<'a, str>>,
     pub(super) token_type_hint: Option<Cow<'a, str>>,
-    /// `resource` (RFC 8707 §2), as often as it is there.
+    /// Every value of `resource` (RFC 8707 §2).
     resources: Vec<Cow<'a, str>>,
     audience: Option<Cow<'a, str>>,
 }
 
 impl<'a> Form<'a> {
-    /// Reads a body. A parameter that is known is refused when it is there twice (RFC 6749 §3.2). What others mean by
-    /// another one is not known here, nor whether it may repeat, as `resource` may (RFC 8707 §2).
+    /// Reads a body. A known parameter is refused when it is repeated (RFC 6749 §3.2). An unknown parameter may have a meaning elsewhere,
+    /// and may be allowed to repeat, as `resource` is (RFC 8707 §2).
     pub(super) fn read(body: &'a [u8]) -> Result<Self, Error> {
         let mut form = Self::default();
         let mut problems = Problems::new();
@@ -125,8 +125,8 @@ impl<'a> Form<'a> {
         Ok(problems.or(Some(form))?)
     }
 
-    /// Takes the API that a token is asked for: `resource` as RFC 8707 §2 has it, or `audience` as others do. A token is for
-    /// one API alone.
+    /// Takes the API that a token is asked for: `resource` (RFC 8707 §2), or `audience`, which other servers use. A token is for
+    /// one API only.
     pub(super) fn take_target(&mut self) -> Result<Option<Cow<'a, str>>, Error> {
         let audience = present(self.audience.take());
         let mut named = std::mem::take(&mut self.resources).into_iter().chain(audience);
@@ -152,7 +152,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// Takes a parameter that must be there.
+/// Takes a parameter that is required.
 pub(super) fn required<'a>(value: Option<Cow<'a, str>>, name: &'static str) -> Result<Cow<'a, str>, Error> {
     present(value).ok_or_else(|| Problem::new(name, "is required").into())
 }

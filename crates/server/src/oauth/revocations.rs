@@ -1,5 +1,5 @@
-//! `GET /oauth2/revocations`: what has been revoked, for guards in other processes. They ask again and again, each time for
-//! what came after the position that they have, and are kept waiting until there is something.
+//! `GET /oauth2/revocations`: the revocations, for guards in other processes. A guard asks again and again for the revocations
+//! after its last position, and each request waits until there are some.
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use crate::state::{Arrival, State};
 
 /// The scope of a guard's token.
 const SCOPE: &str = "tollgate:verify";
-/// How long a guard is kept waiting for news.
+/// How long a guard's request waits for new revocations.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// How soon a server that is about to end lets go of those that wait.
+/// How soon a server that is about to end answers the waiting requests.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How many changes are read at once.
+/// How many changes are read at a time.
 const BATCH: u32 = 1_000;
 
-/// Answers what was revoked after a position, or all there is without one, or where the log no longer goes back so far.
+/// Answers with the revocations after a position, or with all of them if there is no position or the log no longer goes back that far.
 pub(super) async fn get(
     state: &State,
     arrival: Arrival,
@@ -53,7 +53,7 @@ pub(super) async fn get(
     Ok(about_tokens(Bytes::from(body)))
 }
 
-/// Reads the position that a guard has; another parameter is ignored.
+/// Reads the position that a guard has; other parameters are ignored.
 fn after(query: Option<&str>) -> Result<Option<Position>, Error> {
     let mut named =
         form_urlencoded::parse(query.unwrap_or_default().as_bytes()).filter(|(name, _)| name == "after");
@@ -66,7 +66,7 @@ fn after(query: Option<&str>) -> Result<Option<Position>, Error> {
     Ok(Some(position))
 }
 
-/// The text of a position: the number of the change, and what tells it from others with that number.
+/// Returns the text of a position: the number of the change, and the mark that tells it from others with that number.
 fn text_of(position: Position) -> String {
     format!("{}-{:032x}", position.seq, u128::from_be_bytes(position.mark))
 }
@@ -81,7 +81,7 @@ fn position_of(text: &str) -> Option<Position> {
 #[derive(Serialize)]
 struct News {
     position: String,
-    /// Whether these are all revocations in force, which take the place of what is known.
+    /// Whether these are all revocations in force, which replace the ones that the guard knows.
     complete: bool,
     revocations: Vec<Entry>,
 }
@@ -90,20 +90,20 @@ struct News {
 struct Entry {
     kind: &'static str,
     id: String,
-    /// Of a client or a merchant.
+    /// The generation before which tokens of a client or a merchant are revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     before_generation: Option<Before>,
     /// When the last token that it ends has expired.
     expires_at: String,
 }
 
-/// Which tokens of a client or a merchant are ended.
+/// The tokens of a client or a merchant that are ended.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Before {
-    /// Those of earlier generations.
+    /// Tokens of earlier generations.
     Generation(u64),
-    /// All of them: `null`.
+    /// All tokens, written as `null`.
     Every,
 }
 
@@ -127,7 +127,7 @@ impl Entry {
 
 async fn everything(state: &State) -> Result<News, Error> {
     let installation = state.installation();
-    // In this order: what is revoked meanwhile comes once more, and is not missed.
+    // In this order: revocations that are made meanwhile are sent once more, and not missed.
     let position = installation.store().last_change().await?;
     let revocations = installation.store().revocations(installation.passed()).await?;
     let revocations = revocations.iter().map(Entry::of).collect();
@@ -157,7 +157,7 @@ async fn since(state: &State, mut position: Position) -> Result<News, Error> {
     }
 }
 
-/// Waits for changes. `false` when there is no more time, or the server is about to end.
+/// Waits for changes. Returns `false` when the time is over, or the server is about to end.
 async fn has_news(state: &State, applied: &mut watch::Receiver<()>, deadline: Instant) -> bool {
     while !state.is_draining() && Instant::now() < deadline {
         let until = LOOK_EVERY.min(deadline - Instant::now());

@@ -1,4 +1,4 @@
-//! `POST /oauth2/revoke` (RFC 7009): a client ends a token of its own before its time.
+//! `POST /oauth2/revoke` (RFC 7009): a client revokes a token of its own.
 
 use bytes::Bytes;
 use http::Request;
@@ -11,8 +11,8 @@ use crate::oauth::introspected_token::{self, Buffers, IntrospectedToken};
 use crate::response::{Answer, about_tokens};
 use crate::state::{Arrival, State};
 
-/// Revokes a token, in the store and here, before it answers. What is no good token any more needs no revoking, and is
-/// answered alike (RFC 7009 §2.2). So is another client's: nothing happens to it, and nobody learns that it is good.
+/// Revokes a token, in the store and here, before it answers. A token that is no longer valid need not be revoked, and is
+/// answered alike (RFC 7009 §2.2). So is another client's: nothing happens to it, and the caller doesn't learn that it is valid.
 pub(super) async fn post(
     state: &State,
     arrival: Arrival,
@@ -36,5 +36,5 @@ pub(super) async fn post(
     Ok(about_tokens(Bytes::from_static(DONE)))
 }
 
-/// The status says it all (RFC 7009 §2.2), but some clients refuse an answer that is no JSON.
+/// The body of the answer. The status would be enough (RFC 7009 §2.2), but some clients refuse an answer that is not JSON.
 const DONE: &[u8] = b"{}";

@@ -1,4 +1,4 @@
-//! The token endpoint: the client credentials grant (RFC 6749 §4.4), and as OAuth libraries know it also the refresh grant (§6).
+//! The token endpoint: the client credentials grant (RFC 6749 §4.4) and, below `/oauth2`, also the refresh grant (§6).
 //! Neither writes anything to the store.
 
 use std::borrow::Cow;
@@ -20,8 +20,8 @@ use crate::response::{Answer, about_tokens};
 use crate::sensitive::Sensitive;
 use crate::state::{Arrival, State};
 
-/// `POST /api/v1/oauth2/token`: exchanges a client's credentials for an access token and a refresh token. Every problem
-/// of a request is told at once.
+/// `POST /api/v1/oauth2/token`: exchanges a client's credentials for an access token and a refresh token. The answer lists every problem
+/// of a request.
 pub(crate) async fn post(
     state: &State,
     arrival: Arrival,
@@ -42,11 +42,11 @@ pub(crate) async fn post(
     client_credentials(Dialect::Envelope, state, &client, requested, arrival.now, caller)
 }
 
-/// What callers are told that send another type.
+/// The message to callers that send another media type.
 pub(crate) const MEDIA: &str =
     "Send the body as Content-Type: application/json or application/x-www-form-urlencoded, in UTF-8.";
 
-/// Only one grant is served below `/api/v1`; published examples omit its name.
+/// Checks the grant type. Only one is served below `/api/v1`; published examples omit its name.
 fn check_grant_type(grant_type: Option<Cow<'_, str>>, problems: &mut Problems) {
     if grant_type.is_some_and(|grant_type| grant_type != CLIENT_CREDENTIALS) {
         problems.push(Problem::new("grant_type", "must be client_credentials, or absent"));
@@ -55,7 +55,7 @@ fn check_grant_type(grant_type: Option<Cow<'_, str>>, problems: &mut Problems) {
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
-/// `POST /oauth2/token`: the client proves itself, then says what it wants.
+/// `POST /oauth2/token`: authenticates the client, then grants what it asks for.
 pub(super) async fn post_form(
     state: &State,
     arrival @ Arrival { now, .. }: Arrival,
@@ -66,7 +66,7 @@ pub(super) async fn post_form(
     let mut form = Form::read(&body)?;
     let target = form.take_target();
     let scope = grant::requested_scope(form.parameters.scope.take());
-    // Only the grant by credentials asks for a part of the client's own scope.
+    // Only the grant by credentials may ask for a part of the client's own scope.
     let of_the_client = scope.as_ref().ok().and_then(Option::as_ref).filter(|_| form.is_by_credentials());
     let client = form.authenticate(&headers, state, arrival, of_the_client, caller).await?;
     let target = target?;
@@ -87,7 +87,7 @@ impl Form<'_> {
     }
 }
 
-/// RFC 6749 §4.4.2, §6. The name must be there: a client that omits it is no OAuth client.
+/// Reads the grant type (RFC 6749 §4.4.2, §6), which is required: a client that omits it is not an OAuth client.
 fn requested_grant(name: &str) -> Result<Grant, Error> {
     match name {
         CLIENT_CREDENTIALS => Ok(Grant::ClientCredentials),
@@ -110,7 +110,7 @@ fn client_credentials(
     let (terms, access, refresh) = grant::client_credentials(state, of, requested, now)?;
     caller.token = Some(access.id);
     let scope = match dialect {
-        // As the published API has it: it is told what it asked for.
+        // In the published API, the answer has the scope only if the client asked for one.
         Dialect::Envelope => requested.scope.map(Scope::as_str),
         Dialect::OAuth => Some(access.scope),
     };
@@ -119,8 +119,8 @@ fn client_credentials(
     Ok(about_tokens(body))
 }
 
-/// Issues the next access token. The refresh token must be one of the client that sends it (RFC 6749 §6), and is answered
-/// as it came: it is never rotated.
+/// Issues the next access token. The refresh token must belong to the client that sends it (RFC 6749 §6), and is returned
+/// unchanged: it is never rotated.
 async fn refresh_token(
     state: &State,
     of: &Authenticated,

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`.
+//! Serves the API description at `GET /openapi.json`.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::error::Error;
 use crate::route::Route;
 use crate::state::State;
 
-/// How long an answer may be kept. What is served changes with the version and the configuration only.
+/// How long an answer may be cached. The document changes only with the version and the configuration.
 const KEPT: Duration = Duration::from_secs(3600);
 
-/// The route of the document. `health` says whether health is answered next to the API.
+/// Makes the route of the document. `health` says whether health is served next to the API.
 pub(crate) fn router(state: Arc<State>, health: bool) -> Router {
-    // Composed when it is first asked for, so that starting costs nothing.
+    // Made when it is first requested, so that starting costs nothing.
     let published = Arc::new(OnceLock::new());
     let answer = async move |request: Request| {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -21,7 +21,7 @@ fn every_route_is_described_but_those_for_browsers() {
     let served: BTreeSet<_> = routes.all().filter(is_described).map(|route| routes.path(route)).collect();
     let (administration, others): (BTreeSet<_>, _) =
         described.into_iter().partition(|path| path.starts_with("/admin/v1/"));
-    // Which of those there are is known where they are served.
+    // Which of them exist is only known where they are served.
     assert_eq!((administration.is_empty(), others), (false, served));
 }
 
@@ -70,7 +70,7 @@ fn names_of_operations_are_unique_and_their_summaries_are_no_sentences() {
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
 }
 
-/// Every operation, by its name.
+/// Returns every operation with its name.
 fn operations(document: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let paths = document["paths"].as_object().unwrap().values();
     let operations = paths.flat_map(|path| path.as_object().unwrap().values());
@@ -94,7 +94,7 @@ fn the_errors_of_rfc_6749_are_listed() {
     assert_eq!(error["enum"], json!(listed));
 }
 
-/// The entries of the list in a description.
+/// Returns the entries of the list in a description.
 fn described(schema: &Value) -> Vec<String> {
     let lines = schema["description"].as_str().unwrap().lines();
     lines.filter_map(|line| line.strip_prefix("- ")).map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! A file that records are streamed to, a line of JSON each.
+//! A file that records are streamed to, with a line of JSON for each.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use tollgate_admin::audit::Line;
 use tollgate_keys::Link;
 
-/// More than the longest line has.
+/// A size greater than that of the longest line, in bytes.
 const TAIL: u64 = 1 << 20;
 
-/// A file that records are appended to. Whoever rotates it moves it away: the next record is written to a new one.
+/// A file that records are appended to. A program that rotates it moves it away: the next record is written to a new file.
 pub(super) struct StreamFile {
     path: PathBuf,
     open: Option<Open>,
@@ -28,8 +28,8 @@ impl StreamFile {
         Self { path, open: None }
     }
 
-    /// Appends lines, and returns once they are on the disk. Those that are at the end of the file already are left out: a crash came
-    /// before that was noted.
+    /// Appends lines, and returns once they are on the disk. Lines that the file already ends with are left out: a crash came
+    /// before they were noted in the store.
     pub(super) async fn write(&mut self, lines: Vec<Line>) -> io::Result<()> {
         let (path, open) = (self.path.clone(), self.open.take());
         let writing = tokio::task::spawn_blocking(move || {
@@ -37,7 +37,7 @@ impl StreamFile {
                 Some(open) => open,
                 None => Open::at(&path)?,
             };
-            // After an error it is opened anew, and the part of a line that was written is cut off.
+            // After an error the file is opened again, and the part of a line that was written is cut off.
             open.append(&lines)?;
             Ok::<_, io::Error>(open)
         });
@@ -50,7 +50,7 @@ impl Open {
     fn at(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).append(true).create(true).mode(0o640).open(path)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            // Or a power cut could take back that there is such a file.
+            // Otherwise a power cut could undo the creation of the file.
             File::open(folder)?.sync_all()?;
         }
         let length = file.metadata()?.len();
@@ -69,7 +69,7 @@ impl Open {
         Ok(Self { file, last })
     }
 
-    /// Says whether it is still the file at this path.
+    /// Says whether this is still the file at the path.
     fn is_at(&self, path: &Path) -> bool {
         let place = |found: io::Result<std::fs::Metadata>| found.ok().map(|found| (found.dev(), found.ino()));
         place(path.metadata()).is_some_and(|there| place(self.file.metadata()) == Some(there))

@@ -11,14 +11,14 @@ use tollgate_admin::machine;
 
 /// How long the receiver may take to read a page of records to its end.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long after the end of a connection it may turn out that not all was read.
+/// How long after the end of a connection an error may still arrive.
 const LAST_WORD: Duration = Duration::from_millis(500);
-/// "log audit" (RFC 5424 §6.2.1), times eight.
+/// The facility "log audit" (RFC 5424 §6.2.1), times eight.
 const FACILITY: u8 = 13 * 8;
 const WARNING: u8 = 4;
 const NOTICE: u8 = 5;
 
-/// A syslog receiver.
+/// A syslog receiver that records are sent to.
 pub(super) struct Syslog {
     address: String,
     host: String,
@@ -29,8 +29,8 @@ impl Syslog {
         Self { address, host: machine() }
     }
 
-    /// Sends lines over a connection of their own, and returns once the receiver has read them to the end: it closes the
-    /// connection then. That the system has taken them would say nothing of what becomes of them.
+    /// Sends lines over a connection of their own, and returns once the receiver has read them to the end and closed the
+    /// connection. That the system has taken them would not mean that the receiver has.
     pub(super) async fn write(&self, lines: &[Line]) -> io::Result<()> {
         let mut text = Vec::new();
         for line in lines {
@@ -45,7 +45,8 @@ impl Syslog {
             stream.shutdown().await?;
             let mut said = [0; 256];
             while stream.read(&mut said).await? > 0 {}
-            // A receiver that died before it had read everything closes the connection likewise. Its system says so after that.
+            // A receiver that died before it had read everything closes the connection in the same way. Its system reports that
+            // afterwards.
             sleep(LAST_WORD).await;
             stream.take_error()?.map_or(Ok(()), Err)
         };

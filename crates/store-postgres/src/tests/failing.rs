@@ -1,4 +1,4 @@
-//! Servers, connections and statements that fail.
+//! Tests of servers, connections and statements that fail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -25,7 +25,7 @@ async fn whatever_was_acknowledged_survives_a_crash_of_the_server() {
         .map(|writer| tokio::spawn(create_until_it_fails(Arc::clone(&store), Arc::clone(&crashed), writer)))
         .collect();
     for writer in 0..WRITERS {
-        // Until each has had an answer.
+        // Wait until each writer has had an answer.
         let id = document(writer * 1_000_000).id;
         while store.document(KIND, id).await.unwrap().is_none() {
             tokio::task::yield_now().await;
@@ -37,13 +37,13 @@ async fn whatever_was_acknowledged_survives_a_crash_of_the_server() {
     for (writer, task) in (0..).zip(writers) {
         let failed = task.await.unwrap();
         let until = until();
-        // The same store, without being opened again.
+        // The same store, which was not opened again.
         for number in writer * 1_000_000..failed {
             assert_eq!(store.document(KIND, document(number).id).await.unwrap(), Some(document(number)));
             let repeated = store.begin(&lease(number, 9, until), NOW).await.unwrap();
             assert_eq!(repeated, Begun::Answered(answer(until)), "{number}");
         }
-        // Both or neither.
+        // Either both are kept or neither.
         let kept = store.document(KIND, document(failed).id).await.unwrap().is_some();
         let begun = store.begin(&lease(failed, 9, until), NOW).await.unwrap();
         assert_eq!(kept, matches!(begun, Begun::Answered(_)), "{begun:?}");
@@ -94,7 +94,7 @@ async fn a_write_that_takes_too_long_is_ended_and_its_outcome_is_called_unknown(
     let late = store.revoke(&revocation(1), NOW, &SYSTEM).await;
     assert!(matches!(&late, Err(StoreError::OutcomeUnknown(_))), "{late:?}");
     assert!(late.unwrap_err().to_string().ends_with("whether the change was made is not known"));
-    // It no longer waits for its turn.
+    // The statement no longer waits for its turn.
     until_waiting(&database.url, 0).await;
     other.batch_execute("COMMIT").await.unwrap();
     assert_eq!(store.last_change().await.unwrap().seq, 0);
@@ -102,8 +102,8 @@ async fn a_write_that_takes_too_long_is_ended_and_its_outcome_is_called_unknown(
     assert_eq!(store.last_change().await.unwrap().seq, 1);
 }
 
-/// As on a primary that is cut off from its standbys, one of which is about to replace it. The answer is there once
-/// whoever gave it stops waiting.
+/// Simulates a primary that is cut off from its standbys, one of which is about to replace it. The answer is there once
+/// the server that gave it stops waiting.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_no_standby_has_is_not_repeated() {
     let server = Server::start(
@@ -150,7 +150,7 @@ async fn a_caller_who_goes_away_leaves_no_transaction_open() {
     gone.abort();
     assert!(gone.await.unwrap_err().is_cancelled());
     other.batch_execute("COMMIT").await.unwrap();
-    // The only connection is free again once what was asked for is done.
+    // The only connection is free again once the request is done.
     store.revoke(&revocation(2), NOW, &SYSTEM).await.unwrap();
     assert_eq!(store.last_change().await.unwrap().seq, 2);
 }

@@ -1,4 +1,4 @@
-//! Idempotency keys: whoever takes one, and whatever a clock shows.
+//! Tests of idempotency keys that several servers take, with clocks that differ.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const LEASE: Duration = Duration::from_secs(30);
 
-/// Takes a key that the server's clock, which shows `now`, gives half a minute.
+/// Takes a key for half a minute by the server's clock, which shows `now`.
 async fn begin(store: &Postgres, owner: u32, now: Timestamp) -> Begun {
     store.begin(&lease(1, owner, now.after(LEASE)), now).await.unwrap()
 }
 
-/// Answers under a key that was taken so, for a day by the server's clock.
+/// Answers under a key that `begin` has taken, for a day by the server's clock.
 async fn complete(store: &Postgres, owner: u32, now: Timestamp) -> bool {
     let mut request = document(owner);
     request.created_at = now;
@@ -28,14 +28,14 @@ async fn complete(store: &Postgres, owner: u32, now: Timestamp) -> bool {
     store.complete(&lease, &answer(now.after(DAY)), &request).await.unwrap()
 }
 
-/// A server of a database whose clock shows `time`.
+/// Opens the store as a server does, on a database whose clock shows `time`.
 async fn at(database: &Database, time: Timestamp) -> Postgres {
     let mut store = open(&database.url).await;
     store.clock = Clock::At(time);
     store
 }
 
-/// As when servers are connected to several nodes of an engine where a lock of a session is the node's own.
+/// Simulates servers that are connected to several nodes of an engine, where each node has its own session locks.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_servers_that_take_a_key_one_is_fresh_whatever_their_clocks_show() {
     let database = Database::create();
@@ -63,7 +63,7 @@ async fn the_leases_of_processes_that_died_are_free_when_a_server_finds_no_other
     assert!(died.complete(&answered, &answer, &document(2)).await.unwrap());
     let next = at(&database, NOW.after(SECOND)).await;
     assert_eq!(next.start_serving(None).await.unwrap(), 0, "others may hold them");
-    // One that came after the server had looked holds a lease of its own.
+    // A server that came later holds a lease of its own.
     let later = lease(3, 3, NOW.after(SECOND).after(LEASE));
     assert_eq!(next.begin(&later, NOW.after(SECOND)).await.unwrap(), Begun::Fresh);
     let alone = Alone { since: NOW.after(SECOND), longest_lease: LEASE };
@@ -71,7 +71,7 @@ async fn the_leases_of_processes_that_died_are_free_when_a_server_finds_no_other
     assert_eq!(begin(&next, 4, NOW.after(SECOND)).await, Begun::Fresh);
     assert_eq!(next.begin(&lease(2, 5, NOW.after(LEASE)), NOW).await.unwrap(), Begun::Answered(answer));
     assert!(next.is_taken(&later.scope, NOW.after(SECOND)).await.unwrap());
-    // Whoever was taken for dead and goes on has no effect.
+    // A server that was taken for dead and goes on has no effect.
     assert!(!complete(&died, 1, NOW).await);
 }
 
@@ -99,7 +99,7 @@ async fn whoever_finds_a_key_being_taken_waits_and_holds_nothing_afterwards() {
     assert!(!complete(&store, 2, NOW).await);
 }
 
-/// Keys are taken together, so many wait where one does, but not for long.
+/// Keys are taken together, so many requests wait when one does, but not for long.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_somebody_holds_does_not_hold_up_the_others() {
     let database = Database::create();
@@ -133,7 +133,7 @@ async fn a_server_whose_clock_is_ahead_frees_no_key() {
     let database = Database::create();
     let server = at(&database, NOW).await;
     assert_eq!(begin(&server, 1, NOW).await, Begun::Fresh);
-    // Another one, two days ahead, with the same database.
+    // Another server, two days ahead, on the same database.
     let ahead = NOW.after(2 * DAY);
     assert_eq!(begin(&server, 2, ahead).await, Begun::InProgress { until: NOW.after(LEASE) });
     assert!(server.is_taken(&lease(1, 2, ahead).scope, ahead).await.unwrap());
@@ -179,7 +179,7 @@ async fn a_key_is_free_when_both_clocks_say_so() {
     assert_eq!(database.psql("SELECT count(*) FROM idempotency_keys"), "1");
 }
 
-/// The clock that production uses.
+/// Uses the clock that production uses.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_databases_own_clock_is_the_second_witness() {
     let database = Database::create();
@@ -188,7 +188,7 @@ async fn the_databases_own_clock_is_the_second_witness() {
     let shown: u64 =
         database.psql("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").parse().unwrap();
     let now = Timestamp::from_millis(shown);
-    // A year and more behind, so it is the database's that counts.
+    // The server's clock is more than a year behind, so the database's counts.
     assert_eq!(begin(&server, 1, NOW).await, Begun::Fresh);
     let Begun::InProgress { until } = begin(&server, 2, now.after(365 * DAY)).await else {
         panic!("it is held")
@@ -197,7 +197,7 @@ async fn the_databases_own_clock_is_the_second_witness() {
     assert_eq!(server.purge(now.after(365 * DAY)).await.unwrap(), 0);
 }
 
-/// A server may have been away for long.
+/// A server may have been away for a long time.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_purge_deletes_is_bounded() {
     let database = Database::create();

@@ -1,4 +1,4 @@
-//! The change log under several writers.
+//! Tests of the change log with several writers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
@@ -12,7 +12,7 @@ use super::server::Database;
 use super::{NOW, SYSTEM, open, revocation, session, until_waiting};
 use crate::Postgres;
 
-/// The number is taken in the middle of a transaction, so it is the later one that could be committed first.
+/// The number is taken in the middle of a transaction, so the later transaction could be committed first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_with_a_later_number_is_never_seen_before_one_with_an_earlier() {
     let database = Database::create();
@@ -87,14 +87,14 @@ async fn a_follower_misses_nothing_that_several_processes_write_at_once() {
     }
 }
 
-/// Whoever waits for the number holds what it has changed, so a transaction that goes the other way is in its way.
+/// A transaction that waits for its number holds the rows that it has changed, so one that locks in the opposite order is blocked by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_resolved_by_doing_it_again() {
     let database = Database::create();
     let store = Arc::new(open(&database.url).await);
     store.create_merchant(&super::merchant(1), &SYSTEM).await.unwrap();
     let other = session(&database.url).await;
-    // It is the store that notices.
+    // The store, not the other session, notices the deadlock.
     other
         .batch_execute("SET deadlock_timeout = '10min'; BEGIN; SELECT FROM installation FOR UPDATE")
         .await
@@ -111,7 +111,7 @@ async fn a_deadlock_is_resolved_by_doing_it_again() {
     assert_eq!(store.last_change().await.unwrap().seq, 3);
 }
 
-/// A standby that had not heard of the newest changes becomes the primary, and gives their numbers to others.
+/// Simulates a standby that had not received the newest changes, becomes the primary, and gives their numbers to other changes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_of_another_history_is_told_even_when_the_numbers_are_the_same() {
     let one = Database::create();
@@ -135,7 +135,7 @@ async fn a_follower_of_another_history_is_told_even_when_the_numbers_are_the_sam
     assert_eq!(theirs.iter().map(|change| change.position.seq).collect::<Vec<_>>(), [2, 3, 4]);
     assert_eq!(theirs[0].what, Changed::Revocation(revocation(12)));
 
-    // And when nothing is left of either but the number.
+    // The same once both histories are purged except for the number.
     for store in [&one, &other] {
         assert_eq!(store.purge(NOW.after(Duration::from_secs(3600))).await.unwrap(), 4);
     }

@@ -1,4 +1,4 @@
-//! Clusters some of whose members are of no use.
+//! Tests of clusters in which some members can't be used.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::server::Database;
 use super::{SYSTEM, merchant, options};
 use crate::{Postgres, PostgresOptions};
 
-/// Long before a connection is given up.
+/// A time long before the store gives up on a connection.
 const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,12 +42,12 @@ async fn a_member_that_takes_over_is_found_while_another_is_cut_off() {
     timeout(SOON, opening).await.expect("it is asked again").unwrap().unwrap();
 }
 
-/// A member whose machine takes connections, and that says nothing on them.
+/// Makes a member whose machine accepts connections but never answers.
 fn silent() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-/// A cluster of members that say nothing and one that holds the database, the last to be named.
+/// Returns a cluster of silent members and one that holds the database, which is named last.
 fn among(silent: &[TcpListener], database: &Database) -> PostgresOptions {
     let (user, last) = database.url.split_once('@').unwrap();
     let mut hosts: Vec<_> = silent.iter().map(|silent| silent.local_addr().unwrap().to_string()).collect();

@@ -1,4 +1,4 @@
-//! First starts, and schemas of other versions.
+//! Tests of first starts, and of schemas of other versions.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn ten_processes_may_start_at_once_on_an_empty_database() {
     assert_eq!(database.psql("SELECT version, oldest FROM tollgate_schema"), "13|12");
 }
 
-/// A mistyped name of a database that exists.
+/// Simulates a mistyped name of a database that exists.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_tables_is_no_store_until_somebody_makes_it_one() {
     let database = Database::create();
@@ -64,7 +64,7 @@ async fn a_newer_schema_is_used_as_long_as_it_only_adds() {
     running.schema().await.unwrap().check().unwrap();
 }
 
-/// What stands in `database.url` of a command that only shows something.
+/// Simulates a command that only shows something.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_only_reads_changes_no_schema() {
     let database = Database::create();
@@ -145,7 +145,7 @@ async fn a_schema_that_can_not_be_used_says_why() {
     );
 }
 
-/// Makes the schema as an earlier version had it.
+/// Creates the schema as an earlier version had it.
 fn earlier(database: &Database, version: usize) {
     const STEPS: [&str; 3] =
         [include_str!("../schema.sql"), include_str!("../elected.sql"), include_str!("../marks.sql")];
@@ -175,7 +175,7 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
     }
 }
 
-/// While servers are upgraded one by one, those of the version before go on writing.
+/// While servers are upgraded one by one, servers of the version before go on writing.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_without_algorithms_and_actors_adds_gets_the_defaults() {
     let database = Database::create();
@@ -226,7 +226,7 @@ async fn what_was_ended_by_its_time_stays_ended_by_its_generation() {
     }
     assert_eq!(subjects, []);
     assert_eq!(store.client(id(1)).await.unwrap().unwrap().generation, second);
-    // Nobody has said how long its tokens live.
+    // No server has said yet how long its tokens live.
     let longest = store.longest_lifetime(Duration::ZERO).await.unwrap();
     assert_eq!(longest, Duration::from_secs(30 * 24 * 3600 + 3600));
 }
@@ -261,7 +261,7 @@ async fn tables_of_another_program_are_left_alone() {
     assert_eq!(database.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
 }
 
-/// Whoever serves need not be able to change the schema.
+/// A role that serves need not be able to change the schema.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_rights_to_the_schema_uses_what_another_has_made() {
     let database = Database::create();
@@ -281,7 +281,7 @@ async fn a_role_without_rights_to_the_schema_uses_what_another_has_made() {
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
-/// The schema as the version before keys had one row left it, with rows of keys in two of its partitions.
+/// Uses the schema from before keys had one row each, with rows of keys in two of its partitions.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_move_to_one_row_each_and_go_on_counting() {
     let database = Database::create();
@@ -324,17 +324,17 @@ async fn keys_move_to_one_row_each_and_go_on_counting() {
     }
     assert_eq!(store.begin(&lease(2, 9, until), NOW).await.unwrap(), Begun::InProgress { until });
     assert_eq!(database.psql("SELECT count(*) FROM idempotency_keys"), "3");
-    // Who holds a key from before completes it.
+    // A holder of a key from before the upgrade completes it.
     let kept = answer(until.after(std::time::Duration::from_secs(60)));
     assert!(store.complete(&lease(2, 3, until), &kept, &document(1)).await.unwrap());
-    // Tables that are new are as much the role's as the others.
+    // The role has the same rights to new tables as to the others.
     assert_eq!(store.agreements().await.unwrap(), []);
     assert_eq!(store.time_passed().await.unwrap(), None);
     drop(store);
     database.psql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
 
-/// The payment requests of an earlier version are documents now, for whoever had a right to them.
+/// Checks that the payment requests of an earlier version are documents now, for every role that had a right to them.
 #[tokio::test(flavor = "multi_thread")]
 async fn payment_requests_become_documents_that_can_be_decided() {
     let database = Database::create();

@@ -1,4 +1,4 @@
-//! What the pool does with a server that refuses something.
+//! Tests of the pool with a server that refuses something.
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use tollgate_store::{
 use super::server::{Database, Server};
 use super::{NOW, SYSTEM, merchant, open, open_with, options, revocation};
 
-/// A role that serves the tables of a database, with a limit of its connections if one is given.
+/// A role that serves the tables of a database, with a limit on its connections if one is given.
 struct Role<'a> {
     database: &'a Database,
     name: String,
@@ -40,7 +40,7 @@ impl Drop for Role<'_> {
     }
 }
 
-/// Two of eight connections are granted.
+/// The role may have two of the pool's eight connections.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_fewer_connections_are_granted_than_the_pool_has_callers_wait_for_those() {
     let database = Database::create();
@@ -75,7 +75,7 @@ async fn when_no_connection_is_granted_in_time_the_limit_is_named() {
     ));
     let mut refused = store.merchants(None, 1).await;
     while matches!(&refused, Err(StoreError::Unavailable(text)) if text.contains("broke")) {
-        // The end of the connection may not have been heard of.
+        // The store may not have noticed yet that the connection ended.
         refused = store.merchants(None, 1).await;
     }
     assert!(
@@ -111,7 +111,7 @@ async fn connections_are_counted_and_who_waits_for_one() {
     assert_eq!((count, store.measures().failures(Operation::Read)), (3, 0));
 }
 
-/// As a managed server is when its disk is full.
+/// Simulates a managed server whose disk is full.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_primary_that_is_only_read_only_is_read_and_written_again_when_it_is_not() {
     let database = Database::create();
@@ -135,7 +135,7 @@ async fn a_primary_that_is_only_read_only_is_read_and_written_again_when_it_is_n
     assert_eq!(store.changes_since(Position::START, 10).await.unwrap().unwrap().len(), 2);
 }
 
-/// It may lack what the primary, which can't be found, has revoked.
+/// A standby may lack revocations of the primary, which can't be found.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standby_is_not_read() {
     let server = Server::start("-c listen_addresses=", |_| {});
@@ -145,7 +145,7 @@ async fn a_standby_is_not_read() {
     server.becomes_a_standby();
     let refused = loop {
         match store.changes_since(Position::START, 10).await {
-            // Its connections ended; that may be heard of by the next one only.
+            // Its connections ended; perhaps only the next request notices that.
             Err(StoreError::Unavailable(text)) if text.contains("broke") => {}
             other => break other,
         }

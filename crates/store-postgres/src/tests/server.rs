@@ -1,6 +1,6 @@
 //! A PostgreSQL server for tests, in a temporary folder, ended with the process that started it.
 //!
-//! Of the standard library and `tempfile` only, because the end-to-end tests use this file as well.
+//! It uses the standard library and `tempfile` only, because the end-to-end tests use this file as well.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,24 +12,24 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// Waits until its standard input is closed, which it is when the process that started it ends, however. Then it runs what
-/// ends a server, and removes the folder. What interrupts the tests must not end it first.
+/// A script that waits until its standard input is closed, which happens when the process that started it ends, however. Then it
+/// runs the command that ends a server, and removes the folder. A signal that interrupts the tests must not end the script first.
 const KEEPER: &str = r#"folder=$1; shift; trap '' INT TERM HUP; read -r _; "$@"; rm -rf "$folder""#;
 
-/// A user that servers run as: PostgreSQL and pgbouncer refuse to be root.
+/// The user that servers run as: PostgreSQL and pgbouncer refuse to run as root.
 const NOBODY: u32 = 65534;
 
-/// A database of a test's own; dropping it drops the database.
+/// A test's own database; dropping it drops the database.
 pub(crate) struct Database {
-    /// Where it is, with the rights to everything in it.
+    /// The URL of a user who has all rights in it.
     pub(crate) url: String,
     name: String,
-    /// The database from which it is made and dropped.
+    /// The URL of the database from which it is created and dropped.
     from: String,
 }
 
 impl Database {
-    /// Makes one on the server that `TOLLGATE_TEST_POSTGRES_URL` names, or on one that is started for this process.
+    /// Creates a database on the server that `TOLLGATE_TEST_POSTGRES_URL` names, or on one that is started for this process.
     pub(crate) fn create() -> Self {
         #[expect(clippy::disallowed_methods, reason = "it chooses the server of the tests and is no setting")]
         match std::env::var("TOLLGATE_TEST_POSTGRES_URL") {
@@ -51,23 +51,23 @@ impl Database {
         Self { url: at_database(&from, &name), name, from }
     }
 
-    /// Runs SQL in it as another program would, and returns what that prints.
+    /// Runs SQL in the database as another program would, and returns the output.
     pub(crate) fn psql(&self, sql: &str) -> String {
         psql(&self.url, sql)
     }
 
-    /// Another database that begins as this one is now. Nobody may be connected to this one.
+    /// Copies the database as it is now. Nobody may be connected to it.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self::named(self.from.clone());
         psql(&copy.from, &format!("CREATE DATABASE {} TEMPLATE {}", copy.name, self.name));
         copy
     }
 
-    /// Exchanges the names of two databases, so that whoever used one finds the other in its place.
+    /// Swaps the names of two databases, so that a program that used one finds the other in its place.
     pub(crate) fn exchange(one: &Self, other: &Self) {
         let (one_name, other_name) = (&one.name, &other.name);
         for step in [
-            // Whoever used it would be back before it is renamed.
+            // A program that used it would reconnect before it is renamed.
             format!("ALTER DATABASE {one_name} ALLOW_CONNECTIONS false"),
             format!(
                 "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{one_name}'"
@@ -81,18 +81,18 @@ impl Database {
         }
     }
 
-    /// Changes it by `ALTER DATABASE`, from outside.
+    /// Changes the database from outside, by `ALTER DATABASE`.
     pub(crate) fn alter(&self, change: &str) {
         psql(&self.from, &format!("ALTER DATABASE {} {change}", self.name));
     }
 
-    /// How many sessions it has had so far.
+    /// Returns how many sessions the database has had so far.
     pub(crate) fn sessions(&self) -> String {
         let sql = format!("SELECT sessions FROM pg_stat_database WHERE datname = '{}'", self.name);
         psql(&self.from, &sql)
     }
 
-    /// The same database by another URL of its server.
+    /// Returns the URL of the same database by another URL of its server.
     pub(crate) fn by(&self, url: &str) -> String {
         at_database(url, &self.name)
     }
@@ -104,7 +104,7 @@ impl Drop for Database {
     }
 }
 
-/// A server of this process.
+/// A server that this process has started.
 pub(crate) struct Server {
     folder: PathBuf,
     port: u16,
@@ -113,13 +113,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// The one that all tests of the process share. It is reached by its Unix socket only.
+    /// Returns the server that all tests of the process share. It is reached by its Unix socket only.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED.get_or_init(|| Self::start("-c listen_addresses= -c max_connections=400", |_| {}))
     }
 
-    /// Makes a server with settings of its own, as arguments. `prepare` finds its data folder as `initdb` left it.
+    /// Starts a server with settings of its own, given as arguments. `prepare` finds its data folder as `initdb` left it.
     pub(crate) fn start(settings: &'static str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = folder();
         let data = folder.join("data");
@@ -133,43 +133,43 @@ impl Server {
         server
     }
 
-    /// The database of its administrator, by its Unix socket.
+    /// Returns the URL of the administrator's database, by its Unix socket.
     pub(crate) fn url(&self) -> String {
         socket_url(&self.folder, self.port)
     }
 
-    /// A database for one test.
+    /// Creates a database for one test.
     pub(crate) fn database(&self) -> Database {
         Database::create_from(self.url())
     }
 
-    /// Ends it as a crash would, and starts it again.
+    /// Ends the server as a crash would, and starts it again.
     pub(crate) fn crash_and_restart(&self) {
         self.crash();
         self.run();
     }
 
-    /// Restarts it as a standby of nobody.
+    /// Restarts the server as a standby without a primary.
     pub(crate) fn becomes_a_standby(&self) {
         fs::write(self.folder.join("data/standby.signal"), "").unwrap();
         chown_as(&self.folder.join("data/standby.signal"), &self.folder);
         self.crash_and_restart();
     }
 
-    /// Promotes it.
+    /// Promotes the standby.
     pub(crate) fn becomes_the_primary(&self) {
         succeeded(&mut pg_ctl(&self.folder, &["promote", "-w", "-t", "120"]));
     }
 
-    /// Ends it as a crash would.
+    /// Ends the server as a crash would.
     pub(crate) fn crash(&self) {
         succeeded(&mut pg_ctl(&self.folder, &["stop", "-m", "immediate"]));
     }
 
-    /// Starts it, again after a crash.
+    /// Starts the server, also after a crash.
     pub(crate) fn run(&self) {
         let Self { folder, port, settings, .. } = self;
-        // What is lost with the machine's power no test here looks for.
+        // No test here checks what is lost when the machine loses power.
         let options =
             format!("-p {port} -c unix_socket_directories={} -c fsync=off {settings}", folder.display());
         let log = folder.join("log");
@@ -209,7 +209,7 @@ pub(crate) fn pooler() -> &'static str {
     url
 }
 
-/// A folder that only the user whom servers run as can enter.
+/// Creates a folder that only the servers' user can enter.
 pub(crate) fn folder() -> PathBuf {
     let folder = tempfile::tempdir().unwrap().keep();
     if is_root(&folder) {
@@ -218,18 +218,18 @@ pub(crate) fn folder() -> PathBuf {
     folder
 }
 
-/// Gives a file to the owner of another.
+/// Gives a file to the owner of another file.
 fn chown_as(file: &Path, other: &Path) {
     let owner = fs::metadata(other).unwrap();
     chown(file, Some(owner.uid()), Some(owner.gid())).unwrap();
 }
 
 fn is_root(own: &Path) -> bool {
-    // Of a folder that this process made, or that it gave away.
+    // The folder was made by this process, or was given away by it.
     [0, NOBODY].contains(&fs::metadata(own).unwrap().uid()) && fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
-/// A command that is not run as root.
+/// Returns a command that is not run as root.
 pub(crate) fn unprivileged(folder: &Path, program: &Path) -> Command {
     let mut command = if is_root(folder) {
         let mut command = Command::new("setpriv");
@@ -249,14 +249,14 @@ fn pg_ctl(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Has `end` run when this process has ended.
+/// Arranges that `end` is run when this process has ended.
 pub(crate) fn keep(folder: &Path, end: &Command) -> Child {
     let mut command = Command::new("sh");
     command.args(["-c", KEEPER, "keeper"]).arg(folder).arg(end.get_program()).args(end.get_args());
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// A program of the newest PostgreSQL that is installed. Debian keeps each version's in a folder of its own.
+/// Returns a program of the newest PostgreSQL that is installed. Debian keeps each version in a folder of its own.
 pub(crate) fn program(name: &str) -> PathBuf {
     let folders = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = folders.map(|folder| folder.path().join("bin").join(name)).collect();
@@ -270,7 +270,7 @@ fn pgbouncer() -> PathBuf {
     if installed.exists() { installed } else { "pgbouncer".into() }
 }
 
-/// A port of 127.0.0.1 that nobody had a moment ago.
+/// Returns a port of 127.0.0.1 that was free a moment ago.
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -279,14 +279,14 @@ fn socket_url(folder: &Path, port: u16) -> String {
     format!("postgres://postgres@{}:{port}/postgres", folder.display().to_string().replace('/', "%2F"))
 }
 
-/// `url` with another database.
+/// Returns `url` with another database.
 fn at_database(url: &str, name: &str) -> String {
     let (place, query) = url.split_once('?').unwrap_or((url, ""));
     let (server, _) = place.rsplit_once('/').unwrap();
     if query.is_empty() { format!("{server}/{name}") } else { format!("{server}/{name}?{query}") }
 }
 
-/// Runs SQL in a database, and returns what that prints.
+/// Runs SQL in a database, and returns the output.
 pub(crate) fn psql(url: &str, sql: &str) -> String {
     let mut command = Command::new("psql");
     succeeded(command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]))

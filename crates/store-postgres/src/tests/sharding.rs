@@ -1,4 +1,4 @@
-//! The rules of an engine that shards the tables, which can't be part of the tests itself.
+//! Checks the rules of an engine that shards the tables, since such an engine can't be part of the tests.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use tollgate_core::SecretId;
 use tollgate_keys::SecretHash;
 use tollgate_store::{Clients, Merchants, Secret};
 
-/// What such an engine does not do, or does for each of its nodes by itself.
+/// SQL that such an engine does not support, or that each of its nodes runs by itself.
 const FORBIDDEN: [(&str, &str); 9] = [
     ("advisory", "is kept by the node, and by the session"),
     ("skip locked", "can't lock rows of several shards"),
@@ -22,7 +22,7 @@ const FORBIDDEN: [(&str, &str); 9] = [
     ("in share mode", "locks a table on one node"),
 ];
 
-/// Every file with statements, with its text.
+/// Returns every file with statements, as name and text.
 fn sources() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = vec![];
@@ -37,7 +37,7 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
-/// The text without Rust's and SQL's comments, in lower case, with one space between words.
+/// Returns the text without Rust's and SQL's comments, in lower case, with one space between words.
 fn statements(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.split_once("--").map_or(line, |(line, _)| line);
@@ -54,13 +54,13 @@ fn broken_rules(text: &str) -> Vec<String> {
         .filter(|(word, _)| text.contains(word))
         .map(|(word, why)| format!("`{word}` {why}"))
         .collect();
-    // A common table expression becomes a relation, which has a column.
+    // A common table expression becomes a relation, which needs a column.
     for columnless in ["as (select where", "as (select from", "as ( select where", "as ( select from"] {
         if text.contains(columnless) {
             broken.push(format!("`{columnless}`: a common table expression without a column"));
         }
     }
-    // Rows are locked by their key, in a table that has one row, or nowhere.
+    // Rows are locked by their key or in a table that has one row, and nowhere else.
     for (at, lock) in
         ["for update", "for no key update", "for share"].iter().flat_map(|lock| text.match_indices(lock))
     {
@@ -96,7 +96,7 @@ fn the_rules_are_seen_to_be_broken() {
     }
 }
 
-/// Foreign keys from a sharded table lead to a table that every node has.
+/// Foreign keys of a sharded table must lead to a table that every node has.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_keys_lead_to_the_merchants_only() {
     let database = Database::create();
@@ -121,7 +121,7 @@ async fn a_deleted_client_takes_its_secrets_along_even_one_that_is_being_added()
         revoked_at: None,
     };
     assert!(store.add_secret(client(1).id, &secret(1), None, NOW, &SYSTEM).await.unwrap());
-    // Somebody who is adding a secret holds the client, as `add_secret` does.
+    // A session that is adding a secret holds the client's row, as `add_secret` does.
     let other = super::session(&database.url).await;
     let id = uuid::Uuid::from_bytes(*client(1).id.as_bytes());
     other

@@ -1,4 +1,4 @@
-//! To PostgreSQL and back.
+//! Tests of the transfer to PostgreSQL and back.
 
 use std::time::Duration;
 
@@ -36,13 +36,13 @@ async fn what_goes_to_postgresql_and_back_comes_back_the_same() {
 async fn every_table_and_column_is_exported() {
     let database = Database::create();
     drop(open(&database.url).await);
-    // Who is elected, who runs, and what time has passed, is for the processes that run on this engine.
+    // The leaders, the running servers and the time that has passed concern only the processes on this engine.
     let tables = "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition
                   AND relnamespace = 'public'::regnamespace
                   AND relname NOT IN ('tollgate_schema', 'elected', 'servers', 'time_passed')";
     assert_eq!(database.psql(tables), Table::ALL.len().to_string());
     for table in Table::ALL {
-        // The id of the installation is always 1, and when a key was taken and marks are matters of this engine.
+        // The id of the installation is always 1; marks, and when a key was taken, are internal to this engine.
         let columns = database.psql(&format!(
             "SELECT string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns
              WHERE table_schema = 'public' AND table_name = '{table}'

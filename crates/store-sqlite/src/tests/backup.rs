@@ -1,4 +1,4 @@
-//! Backups, and what becomes of one that is put in place of a store.
+//! Tests of backups, and of a backup that is put in place of a store.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use tollgate_store::{ChangeLog, Integrity, Merchants, Position, StoreError};
 use super::{Fixture, SYSTEM, beside, fixture, merchant, raw};
 use crate::Sqlite;
 
-/// A store and its log, as a process that was killed leaves them.
+/// Copies a store and its log as a killed process leaves them.
 fn killed(fixture: &Fixture, to: &Path) {
     fs::copy(&fixture.path, to).unwrap();
     fs::copy(beside(&fixture.path, "-wal"), beside(to, "-wal")).unwrap();
@@ -107,7 +107,7 @@ async fn a_backup_that_is_put_in_place_is_a_store() {
     drop(store);
     let restored = Sqlite::open_existing(&to).unwrap();
     restored.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
-    // As if it had been killed now: its log is its own.
+    // As if the process had been killed now: the log is the file's own.
     let again = folder.path().join("again.db");
     killed(&Fixture { store: restored, path: to, _folder: tempfile::tempdir().unwrap() }, &again);
     assert_eq!(Sqlite::open_existing(&again).unwrap().merchants(None, 10).await.unwrap().len(), 2);
@@ -139,7 +139,7 @@ async fn a_backup_that_is_put_beside_the_log_of_a_killed_process_is_refused_and_
     assert_eq!(Sqlite::open_existing(&place).unwrap().merchants(None, 10).await.unwrap(), [merchant(1)]);
 }
 
-/// A copy that was made without `store backup` bears no mark.
+/// Checks a copy that was made without `store backup`, which has no mark.
 #[tokio::test]
 async fn an_older_copy_beside_the_log_of_a_killed_process_is_found_by_its_contradictions() {
     let fixture = fixture();
@@ -150,7 +150,7 @@ async fn an_older_copy_beside_the_log_of_a_killed_process_is_found_by_its_contra
     let folder = tempfile::tempdir().unwrap();
     let (copy, place) = (folder.path().join("copy.db"), folder.path().join("tollgate.db"));
     fs::copy(&fixture.path, &copy).unwrap();
-    // Most of what follows is moved into the file, and the log begins anew.
+    // Most of what follows is moved into the file, and the log starts again.
     for number in 200..1_000 {
         fixture.store.create_merchant(&merchant(number), &SYSTEM).await.unwrap();
     }
@@ -168,7 +168,7 @@ async fn an_older_copy_beside_the_log_of_a_killed_process_is_found_by_its_contra
     assert_eq!(fs::read(&place).unwrap(), fs::read(&copy).unwrap());
 }
 
-/// A commit is in the log before other processes are told of it.
+/// Checks that a log is accepted while somebody commits: a commit is in the log before other processes are told of it.
 #[tokio::test]
 async fn a_log_that_somebody_is_writing_is_not_taken_for_another_s() {
     let fixture = fixture();

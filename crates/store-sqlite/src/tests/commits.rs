@@ -1,4 +1,4 @@
-//! Durability, group commit, and what remains when something fails.
+//! Tests of durability, group commit, and of what remains when something fails.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -20,8 +20,8 @@ use crate::writer::Durability;
 
 type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Asks for all of it while another program holds the write lock, so that whatever the writer has not taken yet
-/// it will take together; then frees the lock and waits for the answers.
+/// Asks for everything while another program holds the write lock, so that the writer takes together whatever it has not
+/// taken yet; then frees the lock and waits for the answers.
 async fn behind_a_lock<T>(path: &Path, mut asked: Vec<Asked<'_, T>>) -> Vec<Result<T, StoreError>> {
     let lock = raw(path);
     lock.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -36,7 +36,7 @@ async fn behind_a_lock<T>(path: &Path, mut asked: Vec<Asked<'_, T>>) -> Vec<Resu
     answers
 }
 
-/// The commits in the WAL: the last frame of each has the size of the database in its header.
+/// Counts the commits in the WAL: the last frame of each has the size of the database in its header.
 fn commits(path: &Path) -> usize {
     let wal = fs::read(beside(path, "-wal")).unwrap();
     let Some((header, frames)) = wal.split_at_checked(32) else { return 0 };
@@ -194,7 +194,7 @@ async fn a_job_that_panics_is_rolled_back_and_the_store_goes_on() {
 async fn a_connection_that_failed_is_not_used_again() {
     let Fixture { store, path, _folder } = fixture();
     store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
-    // A statement that fails as a failed `fsync` does: at once for all who wait for the commit.
+    // A statement that fails as a failed `fsync` does: at once for every caller that waits for the commit.
     let failed = store
         .write(Durability::Power, |connection| {
             connection.execute_batch("CREATE TEMP TABLE mark (x); ROLLBACK")

@@ -1,4 +1,4 @@
-//! What is accepted as a store, and what is said about the rest.
+//! Tests of which files are accepted as a store, and of the errors for the others.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write as _};
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::Sqlite;
 
-/// What `open` says: one line that names the file.
+/// Returns the error of `open`, after checking that it is one line that names the file.
 fn refusal(path: &Path) -> StoreError {
     let error = Sqlite::open(path).err().expect("it is refused");
     let text = error.to_string();
@@ -109,14 +109,14 @@ fn a_link_that_lies_in_wait_is_not_followed() {
     assert_eq!(crate::open::create_file(&victim), Err(std::io::ErrorKind::AlreadyExists));
     assert_eq!(fs::read(&victim).unwrap(), b"the victim's");
 
-    // Where the store is to be.
+    // The place where the store is to be created.
     let path = folder.path().join("store.db");
     std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
     assert!(Sqlite::open(&path).is_err());
     assert!(!folder.path().join("nowhere").exists());
 }
 
-/// Folders are often links; what must not be one is the file.
+/// Checks that the folder may be a symbolic link, as folders often are; only the file must not be one.
 #[test]
 fn a_store_can_be_made_in_a_folder_behind_a_link() {
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +200,7 @@ async fn a_value_that_is_none_of_ours_is_damage() {
         .execute_batch("INSERT INTO changes (kind, id, generation, until) VALUES ('?', x'00', NULL, 0)")
         .unwrap();
     assert!(matches!(fixture.store.changes_since(Position::START, 10).await, Err(StoreError::Corrupt(_))));
-    // Which revocation it was nobody knows any more.
+    // Nobody knows any more which revocation it was.
     raw(&fixture.path)
         .execute_batch(&format!(
             "UPDATE changes SET kind = 'signing keys', generation = 0, until = {}",
@@ -284,7 +284,7 @@ fn what_may_not_be_written_is_refused() {
     assert!(said.contains("writable for this user"), "{said}");
 }
 
-/// What `open` says to a user who is not root, to whom a mode means nothing.
+/// Returns the error of `open` for a user who is not root; file modes don't apply to root.
 fn said_to_nobody(folder: &Path, name: &str) -> String {
     let programs = tempfile::tempdir().unwrap();
     fs::set_permissions(programs.path(), fs::Permissions::from_mode(0o755)).unwrap();

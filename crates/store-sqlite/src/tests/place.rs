@@ -1,4 +1,4 @@
-//! A file that is taken away from under a process that has it open.
+//! Tests of a file that is removed while a process has it open.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use tollgate_store::{Installation, Merchants, StoreError};
 
 use super::{Fixture, SYSTEM, fixture, merchant};
 
-/// Neither what is asked nor a write is answered as if nothing had happened.
+/// Asserts that neither a read nor a write is answered as if nothing had happened.
 async fn assert_gone(fixture: &Fixture, says: &str) {
     for error in [
         fixture.store.in_place().await.unwrap_err(),

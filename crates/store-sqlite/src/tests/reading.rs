@@ -1,4 +1,4 @@
-//! A store that is opened to read only, and the check of one.
+//! Tests of a store that is opened for reading only, and of the check of a store.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tollgate_store::{Integrity, Merchants, Revocations, StoreError};
 use super::{Fixture, NOW, SYSTEM, beside, fixture, merchant, raw};
 use crate::Sqlite;
 
-/// The names of what lies in a folder.
+/// Returns the names of the files in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! Leases that a process held when it died.
+//! Tests of the leases that a process held when it died.
 
 use tollgate_store::{Begun, Idempotency, Servers};
 
@@ -13,7 +13,7 @@ async fn what_the_only_server_held_when_it_died_is_free_when_it_starts_again() {
     assert_eq!(died.begin(&lease(1), NOW).await.unwrap(), Begun::Fresh);
     assert_eq!(died.begin(&lease(2), NOW).await.unwrap(), Begun::Fresh);
     assert!(died.complete(&lease(2), &answer(), &document(2)).await.unwrap());
-    // The kernel gives back the lock of a process that was killed, as it does when the file is closed.
+    // The kernel releases the lock of a killed process just as when the file is closed.
     drop(died);
     let next = Sqlite::open_existing(&fixture.path).unwrap();
     assert_eq!(next.start_serving(None).await.unwrap(), 1);
@@ -30,7 +30,7 @@ async fn while_another_process_serves_no_lease_is_taken_from_it() {
     assert_eq!(one.begin(&lease(1), NOW).await.unwrap(), Begun::Fresh);
     assert_eq!(other.start_serving(None).await.unwrap(), 0);
     assert!(one.is_taken(&lease(1).scope, NOW).await.unwrap());
-    // Nor when one of several is started again: it can't tell its leases from theirs.
+    // Nor are they freed when one of several processes is restarted: it can't tell its leases from theirs.
     assert_eq!(other.begin(&lease(2), NOW).await.unwrap(), Begun::Fresh);
     drop(other);
     let again = Sqlite::open_existing(&fixture.path).unwrap();
@@ -38,7 +38,7 @@ async fn while_another_process_serves_no_lease_is_taken_from_it() {
     assert!(one.complete(&lease(1), &answer(), &document(1)).await.unwrap());
 }
 
-/// As a command has it.
+/// Opens the store as a command does.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_has_the_store_open_and_does_not_serve_is_in_nobodys_way() {
     let fixture = fixture();

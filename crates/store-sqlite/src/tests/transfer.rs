@@ -1,4 +1,4 @@
-//! What an export leaves out would be lost on the way to another engine.
+//! Checks that an export leaves nothing out: it would be lost on the way to another engine.
 
 use tollgate_store::Table;
 
@@ -13,7 +13,7 @@ fn every_table_and_column_is_exported() {
         let names = statement.query_map([], |row| row.get(0)).unwrap();
         names.collect::<Result<Vec<String>, _>>().unwrap()
     };
-    // The version of the schema, who is elected, who runs, and what time has passed, is for the processes that run on this engine.
+    // The version of the schema, the leaders, the running servers and the time that has passed concern only the processes on this engine.
     let tables = names(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
              AND name NOT IN ('tollgate_schema', 'elected', 'servers', 'time_passed')",
@@ -23,7 +23,7 @@ fn every_table_and_column_is_exported() {
         let mut columns =
             names(&format!("SELECT name FROM pragma_table_info('{}') ORDER BY cid", table.name()));
         if table == Table::Installation {
-            // The id is always 1, marks are a matter of this engine, and the number of the last change is SQLite's own to keep.
+            // The id is always 1, marks are internal to this engine, and SQLite itself keeps the number of the last change.
             columns.retain(|column| !["id", "purged_mark"].contains(&column.as_str()));
             columns.insert(2, "last_change".to_owned());
         }

@@ -1,4 +1,4 @@
-//! What a store of an earlier version becomes.
+//! Tests of upgrading a store of an earlier version.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_schema_of_an_earlier_version_gets_what_it_lacks_and_keeps_what_it_hol
     }
 }
 
-/// A store as an earlier version has made it.
+/// Creates a store as an earlier version did.
 fn earlier(folder: &tempfile::TempDir, version: usize) -> std::path::PathBuf {
     const STEPS: [&str; 2] = [include_str!("../schema.sql"), include_str!("../elected.sql")];
     let path = folder.path().join("tollgate.db");
@@ -91,12 +91,12 @@ async fn what_was_ended_by_its_time_stays_ended_by_its_generation() {
         let client = store.client(ClientId::from_bytes(id(number))).await.unwrap().unwrap();
         assert_eq!(client.generation, generation);
     }
-    // Nobody has said how long its tokens live.
+    // No server has said yet how long its tokens live.
     let longest = store.longest_lifetime(Duration::ZERO).await.unwrap();
     assert_eq!(longest, Duration::from_secs(30 * 24 * 3600 + 3600));
 }
 
-/// The payment requests of an earlier version are documents now, in the order in which they were added.
+/// Checks that the payment requests of an earlier version are documents now, in the order in which they were added.
 #[tokio::test]
 async fn payment_requests_become_documents_that_can_be_decided() {
     let folder = tempfile::tempdir().unwrap();

@@ -29,7 +29,7 @@ pub async fn what_is_adopted_supersedes_what_was_before(store: Shared) {
     assert_eq!((second.seq, second.terms.as_str(), second.superseded_at), (2, "second", None));
 }
 
-/// Every server must hear of it, and all that run read the keys again then.
+/// Checks that an adoption is a change: every server must hear of it, and then reads the keys again.
 pub async fn an_adoption_is_a_change(store: Shared) {
     assert!(store.adopt(&adoption(None, "first"), &SYSTEM).await.unwrap());
     assert_eq!(changed_since(&store, Position::START).await, [Changed::SigningKeys]);

@@ -251,7 +251,7 @@ pub async fn purged_changes_force_a_reload(store: Shared) {
     assert_eq!(store.changes_since(Position::START, 1000).await.unwrap(), None);
     assert_eq!(changed_since(&store, purged).await, [Changed::Client(client_id(2))]);
 
-    // The last number is known even when nothing is left that has it.
+    // The last number is known even after every change was purged.
     let last = store.last_change().await.unwrap();
     assert_eq!(store.purge(NOW.after(2 * DAY)).await.unwrap(), 1);
     assert_eq!(store.last_change().await.unwrap(), last);

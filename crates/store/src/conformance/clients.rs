@@ -43,7 +43,7 @@ pub async fn merchants_come_in_pages_without_gaps_or_repeats(store: Shared) {
         after = Some(last.id);
         seen.extend(page.into_iter().map(|merchant| merchant.id));
         if seen.len() == 2 {
-            // One before where the reader is and one behind.
+            // One comes before the reader's position, and one behind it.
             store.create_merchant(&merchant(5), &SYSTEM).await.unwrap();
             store.create_merchant(&merchant(25), &SYSTEM).await.unwrap();
         }
@@ -93,7 +93,7 @@ pub async fn clients_come_in_pages_without_gaps_or_repeats(store: Shared) {
     store.create_merchant(&merchant(2), &SYSTEM).await.unwrap();
     for number in [50, 10, 30, 20, 40, 0] {
         let mut client = client(number, (number != 30).then_some(1));
-        // As many rows as it may take, a client counts once.
+        // A client counts once, even with as many secrets as there may be rows.
         client.secrets = vec![secret(number), secret(number + 1), secret(number + 2)];
         store.create_client(&client, &SYSTEM).await.unwrap();
     }
@@ -142,7 +142,7 @@ pub async fn disabling_a_client_revokes_its_tokens(store: Shared) {
 
 pub async fn disabling_a_client_twice_ends_its_tokens_twice(store: Shared) {
     with_client(&store).await;
-    // Whatever the clock of whoever gives the order shows.
+    // The result doesn't depend on the clock of the caller.
     for (now, expected) in [(NOW.after(HOUR), SECOND), (NOW, SECOND.next())] {
         assert!(store.set_client_status(client_id(1), Status::Disabled, now, &SYSTEM).await.unwrap());
         let disabled = the_client(&store, 1).await;
@@ -216,7 +216,7 @@ pub async fn a_deleted_merchant_takes_its_clients_and_their_tokens_along(store: 
     assert_eq!(changed, [Changed::Merchant(merchant_id(1)), Changed::Revocation(revoked[0])]);
     assert!(!store.delete_merchant(merchant_id(1), None, NOW, &SYSTEM).await.unwrap());
     assert!(!store.create_client(&client(5, Some(1)), &SYSTEM).await.unwrap());
-    // Nothing is in the way of one with its id.
+    // Another client with the same id can be created.
     store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     assert!(store.create_client(&client(1, Some(1)), &SYSTEM).await.unwrap());
 }
@@ -245,7 +245,7 @@ pub async fn a_merchant_and_a_client_change_in_what_is_given_and_in_nothing_else
     assert!(update(ClientUpdate { addresses: Some(Vec::new()), ..ClientUpdate::default() }).await);
     expected.addresses = Vec::new();
     expected.version = Version::from_number(3);
-    // The tokens that it has say where they may be used.
+    // The tokens that the client has carry its networks.
     expected.generation = SECOND;
     assert_eq!(the_client(&store, 1).await, expected);
     let terms = Terms { refresh_ttl: Some(HOUR), labels: "a=b\n".parse().unwrap(), ..Terms::default() };

@@ -1,4 +1,4 @@
-//! The store's clock.
+//! The cases about the store's clock.
 
 use tollgate_core::Timestamp;
 

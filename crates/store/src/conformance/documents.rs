@@ -1,4 +1,4 @@
-//! Documents.
+//! The cases about documents.
 
 use tollgate_core::Environment;
 
@@ -25,7 +25,7 @@ pub async fn a_document_and_its_answer_come_together(store: Shared) {
     assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), Some(document(1, 1)));
     assert_eq!(store.begin(&mine, NOW).await.unwrap(), Begun::Answered(answer()));
 
-    // The same id again fails, and takes the answer with it.
+    // Adding the same id again fails, and the answer isn't kept either.
     let other = lease("other", 2);
     store.begin(&other, NOW).await.unwrap();
     assert!(store.complete(&other, &answer(), &document(1, 1)).await.is_err());
@@ -66,7 +66,7 @@ pub async fn of_many_creates_under_one_lease_one_is_kept(store: Shared) {
 pub async fn documents_come_newest_first_without_gaps_or_repeats(store: Shared) {
     let mut expected = Vec::new();
     for number in 0..20 {
-        // Three of each time, in an order that is not that of their ids.
+        // Three documents of each time, in an order that is not the order of their ids.
         let mut request = document((number * 7) % 20, 1);
         request.created_at = NOW.after(MILLISECOND * (number / 3));
         store.add_document(&request).await.unwrap();
@@ -147,7 +147,7 @@ pub async fn an_expired_document_does_not_change(store: Shared) {
     assert_eq!(changed.unwrap().state, "declined");
 }
 
-/// All of merchant 1's, read in pages.
+/// Returns all documents of merchant 1, read in pages.
 async fn pages(store: &Shared, limit: u32) -> Vec<Document> {
     let (mut after, mut seen) = (None, Vec::new());
     loop {

@@ -40,7 +40,7 @@ pub async fn a_leader_renews_its_lease_and_gives_it_back(store: Shared) {
 }
 
 pub async fn of_many_servers_one_leads(store: Shared) {
-    // For a task that nobody did, and for one whose lease has ended.
+    // The first is a task without a leader, the second a task whose lease has ended.
     for now in [NOW, NOW.after(MINUTE)] {
         let leads = at_once(&store, 16, move |store, number| async move {
             let until = now.after(MINUTE);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Act, Actor, Changed, Client, Draft, Object, Record, RecordFilter, RecordOrder, StoreError};
 
-/// The act of creating these clients, with a record for each.
+/// Makes the act of creating these clients, with a record for each.
 fn act_of(clients: &[Client]) -> Act {
     let record = |client: &Client| Draft {
         merchant: client.merchant_id,

@@ -1,4 +1,4 @@
-//! What other networks of a client do to its tokens.
+//! How a change of a client's networks affects its tokens.
 
 use tollgate_core::{Generation, Revocation, Revoked};
 
@@ -19,7 +19,7 @@ pub async fn other_networks_of_a_client_end_its_tokens_and_the_same_ones_end_non
     let other = Some(Version::from_number(9));
     assert!(!store.update_client(client_id(1), &update("192.0.2.0/24"), other, NOW, &SYSTEM).await.unwrap());
     assert_eq!(store.revocations(NOW).await.unwrap(), []);
-    // Narrower, others, and from anywhere: what a token carries is wrong after each.
+    // Narrower networks, other networks, and any network: the tokens carry the wrong networks after each change.
     let mut generation = Generation::FIRST;
     for networks in ["192.0.2.0/24", "192.0.2.7/32", "198.51.100.0/24 2001:db8::/32", ""] {
         let before = store.last_change().await.unwrap();

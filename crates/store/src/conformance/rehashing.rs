@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Changed, Secret, StoreError};
 
-/// A secret of a client that was imported.
+/// Makes an imported secret of a client.
 fn imported(number: u32, slow_hash: &str) -> Secret {
     Secret { slow_hash: Some(slow_hash.parse::<SlowHash>().unwrap()), ..secret(number) }
 }
@@ -15,7 +15,7 @@ fn imported(number: u32, slow_hash: &str) -> Secret {
 const BCRYPT: &str = "$2b$10$o6hx.Wog/wvFSkT/Bp/6DO";
 const PBKDF2: &str = "$pbkdf2-sha512$i=25000,l=32$1jP+5Zxpxgtee/iPxGgOzw";
 
-/// A client with an imported secret of each kind, and one that was drawn.
+/// Adds a client with an imported secret of each kind, and one with a generated secret.
 async fn with_imported(store: &Shared) {
     store.create_merchant(&merchant(1), &SYSTEM).await.unwrap();
     let mut created = client(1, Some(1));
@@ -52,7 +52,7 @@ pub async fn a_secret_is_hashed_anew_once_and_by_its_client_only(store: Shared) 
     assert!(store.revoke_secret(client_id(1), secret_id(2), NOW, &SYSTEM).await.unwrap());
     let before = (the_client(&store, 1).await, store.last_change().await.unwrap());
     let hash = SecretHash::from_bytes([9; 32]);
-    // Another client's, one that is revoked, one that was never slow, and one that is not there.
+    // Another client's secret, a revoked one, one that never had a slow hash, and one that doesn't exist.
     for (client, secret) in [(5, 1), (1, 2), (1, 3), (1, 7)] {
         let done = store.rehash_secret(client_id(client), secret_id(secret), &hash, NOW, &SYSTEM).await;
         assert!(!done.unwrap(), "{client} {secret}");

@@ -1,4 +1,4 @@
-//! The audit trail.
+//! The cases about the audit trail.
 
 use tollgate_core::{Revocation, Revoked, Timestamp, TokenId};
 use tollgate_keys::Link;
@@ -34,7 +34,7 @@ async fn all(store: &Shared) -> Vec<Record> {
     store.records(&wanted, RecordOrder::OldestFirst, None, 10_000).await.unwrap()
 }
 
-/// The acts since the trail began, each of which is chained to the one before.
+/// Returns the acts since the trail began, and checks that each is chained to the one before.
 async fn acts(store: &Shared) -> Vec<String> {
     let (records, key) = (all(store).await, trail_key());
     let mut before = Link::START;
@@ -80,7 +80,7 @@ pub async fn every_act_is_recorded_in_the_transaction_of_its_change(store: Share
     assert_eq!(acts(&store).await.join(", "), expected);
 }
 
-/// Adds a merchant by a request with an idempotency key; another one that has lost its lease adds none.
+/// Adds a merchant by a request with an idempotency key; a second request, which has lost its lease, adds none.
 async fn create_keyed(store: &Shared, act: &Act) {
     let (creation, mine) = (Creation::Merchant(merchant(3)), lease("key", 1));
     store.begin(&mine, NOW).await.unwrap();
@@ -143,7 +143,7 @@ pub async fn records_are_as_they_were_written_and_chained(store: Shared) {
     assert_eq!((bare.client_id, bare.merchant_id), (None, None));
 }
 
-/// Whoever opens a store of before cannot know what was done in it.
+/// Checks that a new trail begins with a record that says so: nobody can know what was done in the store before.
 pub async fn a_trail_begins_by_saying_so(store: Shared) {
     assert_eq!(store.trail().await.unwrap(), TrailEnds { purged: Link::START, newest: Link::START });
     store.create_merchant(&merchant(1), &act_of(ada())).await.unwrap();

@@ -1,4 +1,4 @@
-//! Export and import.
+//! The cases about export and import.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     assert_eq!(store.streamed().await.unwrap(), 5);
     assert_eq!(store.uses(client_id(1)).await.unwrap()[0].last_at, NOW);
     assert_eq!(store.document(KIND, bytes(1)).await.unwrap(), Some(document(1, 1)));
-    // The numbers go on where they were, even where the last of them has been purged.
+    // The numbers go on from the last one, even if it has been purged.
     let last = store.last_change().await.unwrap();
     assert_eq!(last.seq, 8);
     assert_eq!(store.changes_since(Position { seq: 5, ..last }, 10).await.unwrap(), None);
@@ -62,7 +62,7 @@ pub async fn an_import_is_as_good_as_what_it_was_made_from(store: Shared) {
     assert_eq!(store.last_change().await.unwrap().seq, 9);
 }
 
-/// A row of every table, two of the change log.
+/// Returns a row of every table, and two of the change log.
 fn a_row_of_each() -> Vec<Part> {
     vec![
         Part::Rows(Table::SigningKeys, vec![signing_key_row()]),
@@ -161,7 +161,7 @@ fn change_rows() -> [Row; 2] {
     [[change(6), vec![Value::Null], actor].concat(), [change(7), vec![Value::Null; 4]].concat()]
 }
 
-/// The first document.
+/// Returns the row of the first document.
 fn document_row() -> Row {
     vec![
         Value::Id(bytes(1)),
@@ -198,7 +198,7 @@ pub async fn an_export_shows_one_moment(store: Shared) {
         let store = store.clone();
         async move { store.export(sender).await }
     });
-    // It has begun, and waits for somebody to take the next part.
+    // The export has begun, and waits for somebody to take the next part.
     let mut parts = vec![receiver.recv().await.unwrap()];
     let before = store.last_change().await.unwrap().seq;
     store.create_merchant(&merchant(5000), &SYSTEM).await.unwrap();
@@ -212,7 +212,7 @@ pub async fn an_export_shows_one_moment(store: Shared) {
     assert_eq!(rows(&parts, Table::Installation)[0][2], Value::Number(before));
 }
 
-/// Something in every table, and more merchants than fit into two parts.
+/// Puts something into every table, and more merchants than fit into two parts.
 async fn fill(store: &Shared) {
     store.install(b"check", &signing_key(1, NOW), &SYSTEM).await.unwrap();
     with_client(store).await;

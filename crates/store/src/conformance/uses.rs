@@ -5,7 +5,7 @@ use tollgate_core::Timestamp;
 use super::{HOUR, NOW, SYSTEM, Shared, client_id, merchant_id, secret, secret_id, with_client};
 use crate::{SecretUse, SecretUses};
 
-/// A use of the client's secret with this number.
+/// Returns a use of the secret with this number, of the client with the same number.
 fn used(number: u32, source: &str, at: Timestamp) -> SecretUse {
     SecretUse { client: client_id(1), secret: secret_id(number), source: source.to_owned(), at }
 }

@@ -1,4 +1,4 @@
-//! What is done, with the records that say so.
+//! An act: something that is done, with its records in the audit trail.
 
 use std::sync::Arc;
 
@@ -15,41 +15,41 @@ const INSTALL: &str = "store.install";
 /// A record before it has its place in the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// When, by the store's clock.
+    /// When it is done, by the store's clock.
     pub at: Timestamp,
-    /// Who, from where and why.
+    /// Who does it, from where and why.
     pub actor: Actor,
     /// What is done, such as `client.disable`.
     pub act: &'static str,
-    /// What becomes of it.
+    /// The outcome of the act.
     pub outcome: Outcome,
-    /// To what.
+    /// The object that it is done to.
     pub object: Object,
     /// The client that it concerns, if it is not the object or the owner of it.
     pub client: Option<ClientId>,
     /// The merchant that it concerns, if it is not the object.
     pub merchant: Option<MerchantId>,
-    /// What is so before, as JSON, without secrets.
+    /// The state before, as JSON, without secrets.
     pub before: Option<String>,
-    /// What is so since then, likewise.
+    /// The state afterwards, as JSON, without secrets.
     pub after: Option<String>,
 }
 
 impl Draft {
-    /// Makes the record of an act that is done, and says nothing yet of what is different by it.
+    /// Makes the record of an act that is done, as yet without the states before and after it.
     pub const fn new(at: Timestamp, actor: Actor, act: &'static str, object: Object) -> Self {
         let outcome = Outcome::Done;
         Self { at, actor, act, outcome, object, client: None, merchant: None, before: None, after: None }
     }
 
-    /// Makes the record of making a store an installation, with which its trail begins.
+    /// Makes the record that a store became an installation, with which its trail begins.
     pub const fn install(at: Timestamp, actor: Actor) -> Self {
         Self::new(at, actor, INSTALL, Object::Store)
     }
 }
 
-/// What is done, by whom: every method of the store that changes something for others takes one, and writes its records with
-/// the change.
+/// Something that is done, and by whom: every method of the store that changes something for others takes one, and writes its
+/// records with the change.
 #[derive(Clone)]
 pub struct Act {
     key: Arc<TrailKey>,
@@ -64,37 +64,37 @@ impl Act {
         Self { key, first: Arc::new(record), more: Arc::default(), on: None }
     }
 
-    /// Adds records.
+    /// Adds more records to the act.
     #[must_use]
     pub fn with(mut self, more: impl IntoIterator<Item = Draft>) -> Self {
         self.more = self.more.iter().cloned().chain(more).collect();
         self
     }
 
-    /// Lets the act be done only while `newest` is the newest record: what its records say of before was read then, and is still
-    /// so. Otherwise it fails by [`StoreError::Overtaken`](crate::StoreError::Overtaken).
+    /// Allows the act only while `newest` is the newest record: the state before, which its records state, was read then and still
+    /// holds. Otherwise the change fails with [`StoreError::Overtaken`](crate::StoreError::Overtaken).
     #[must_use]
     pub const fn on(mut self, newest: Link) -> Self {
         self.on = Some(newest);
         self
     }
 
-    /// Who does it, and when.
+    /// Returns who acts, and from where.
     pub fn actor(&self) -> &Actor {
         &self.first.actor
     }
 
-    /// Says whether it may be done behind this record.
+    /// Says whether the act may be done when this record is the newest.
     pub fn may_follow(&self, newest: Link) -> bool {
         self.on.is_none_or(|on| on == newest)
     }
 
-    /// Whether it may be done behind any record.
+    /// Says whether the act may be done whichever record is the newest.
     pub const fn is_free(&self) -> bool {
         self.on.is_none()
     }
 
-    /// Returns the records, chained behind `newest`. The first of a trail says that it begins.
+    /// Returns the records, chained behind `newest`. The first record of a trail says that it begins.
     pub fn records(&self, newest: Link) -> Vec<Record> {
         let begin = (newest == Link::START).then(|| self.beginning());
         let mut last = newest;

@@ -4,22 +4,22 @@ use std::fmt;
 
 use tollgate_core::{Algorithm, ClientId, KeyId, MerchantId, SecretId, SessionId, TokenId};
 
-/// What a record is about. The text form is what a store keeps, such as `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
+/// The object of a record. The text form is what a store keeps, such as `client:0191e0a1-5c3b-7def-8123-456789abcdef`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Object {
-    /// A merchant.
+    /// A merchant, by its id.
     Merchant(MerchantId),
-    /// A client.
+    /// A client, by its id.
     Client(ClientId),
-    /// A secret of a client.
+    /// A secret, by its client's id and its own.
     Secret(ClientId, SecretId),
-    /// A token.
+    /// A token, by its id.
     Token(TokenId),
-    /// A signing key.
+    /// A signing key, by its id.
     SigningKey(KeyId),
     /// The signing keys of an algorithm.
     Algorithm(Algorithm),
-    /// What the servers of a store agree on.
+    /// The settings that the servers of a store agree on.
     Configuration,
     /// The store as a whole.
     Store,
@@ -27,16 +27,16 @@ pub enum Object {
     Trail,
     /// A server, by the name of its machine.
     Server(String),
-    /// The console: every session of it.
+    /// The console as a whole, with all of its sessions.
     Console,
-    /// A session of the console, from the link that it begins by on.
+    /// A session of the console, which begins with the link that opens it.
     ConsoleSession(SessionId),
-    /// A route of the HTTP API, where a request was refused before it was known what it is about.
+    /// A route of the HTTP API, for a request that was refused before its object was known.
     Route(String),
 }
 
 impl Object {
-    /// The client that it concerns.
+    /// Returns the client that it concerns.
     pub const fn client_id(&self) -> Option<ClientId> {
         match self {
             Self::Client(id) | Self::Secret(id, _) => Some(*id),
@@ -44,7 +44,7 @@ impl Object {
         }
     }
 
-    /// The merchant that it is.
+    /// Returns the merchant's id, if it is a merchant.
     pub const fn merchant_id(&self) -> Option<MerchantId> {
         match self {
             Self::Merchant(id) => Some(*id),

@@ -3,16 +3,16 @@
 use tollgate_core::{ClientId, MerchantId, Timestamp};
 use tollgate_keys::{Link, TrailKey};
 
-/// What became of what a record tells.
+/// The outcome of an act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was done, or it is so.
+    /// It was done; for an event, it happened.
     Done,
     /// It was refused: nothing was changed.
     Refused,
     /// It was tried and failed.
     Failed,
-    /// It was asked for, and is done when somebody else asks for it too.
+    /// It was asked for, and is done once another person asks for it too.
     Asked,
 }
 
@@ -28,39 +28,39 @@ impl Outcome {
     }
 }
 
-/// A record of the audit trail, as it is kept.
+/// A record of the audit trail, as the store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its number, and how it is chained to the one before.
+    /// Its number, and the hash that chains it to the record before.
     pub link: Link,
-    /// When, by the store's clock.
+    /// When it was done, by the store's clock.
     pub at: Timestamp,
-    /// Who, as an [`ActorKind`](crate::ActorKind) is written.
+    /// Who did it, as an [`ActorKind`](crate::ActorKind) is written.
     pub actor: String,
-    /// From where: an address, or the name of a server.
+    /// Where the actor was: an address, or the name of a server.
     pub source: Option<String>,
     /// What was done, such as `client.disable`.
     pub act: String,
-    /// What became of it: `done`, `refused`, `failed` or `asked`.
+    /// The outcome: `done`, `refused`, `failed` or `asked`.
     pub outcome: String,
-    /// To what, as an [`Object`](super::Object) is written.
+    /// The object that it was done to, as an [`Object`](super::Object) is written.
     pub object: String,
     /// The client that it concerns.
     pub client_id: Option<ClientId>,
     /// The merchant that it concerns.
     pub merchant_id: Option<MerchantId>,
-    /// What was so before, as JSON, without secrets.
+    /// The state before, as JSON, without secrets.
     pub before: Option<String>,
-    /// What is so since then, likewise; of an event what is to be said of it.
+    /// The state afterwards, as JSON, without secrets; for an event, its details.
     pub after: Option<String>,
-    /// The reason that was given.
+    /// The reason that was given for it.
     pub reason: Option<String>,
-    /// The request by which it was asked for.
+    /// The id of the request that asked for it.
     pub request_id: Option<String>,
 }
 
 impl Record {
-    /// Says whether the record, with this content, is the one that was written right behind `before`.
+    /// Says whether this record, with this content, was written right behind `before`.
     pub fn is_chained_to(&self, before: Link, key: &TrailKey) -> bool {
         self.linked_to(before, key).is_same(&self.link)
     }

@@ -1,4 +1,4 @@
-//! New clients, and changes of clients.
+//! The pages that create and change clients.
 
 use tollgate_admin::clients::{self, CreatedClient, Identified};
 use tollgate_server::error::Error;
@@ -11,7 +11,7 @@ use crate::pages::paths::{self, CLIENTS as PATH};
 use crate::pages::shown_once::{self, Shown, once};
 use crate::pages::visit::{Outcome, Visit};
 
-/// The route of a new client, as idempotency keys count for it.
+/// The route of a new client, for which idempotency keys are unique.
 const CREATE: &str = "POST /console/clients/new";
 
 pub(super) async fn new(visit: Visit) -> Outcome {

@@ -1,4 +1,4 @@
-//! The form of a client, and what it says: the same fields as the API has, read by the same code.
+//! The form of a client: the same fields as the API has, read by the same code.
 
 use serde_json::{Map, Value, json};
 use tollgate_admin::clients::NewClient;
@@ -12,7 +12,7 @@ use crate::api::clients::ClientBody;
 use crate::pages::form::Fields;
 use crate::pages::page::{Field, Form};
 
-/// What is in the fields of the form.
+/// The values in the fields of the form.
 #[derive(Default)]
 pub(super) struct Values {
     kind: String,
@@ -30,7 +30,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// Those of a new client of this merchant, if it is said.
+    /// Returns the values for a new client, of the merchant in the query if there is one.
     pub(super) fn new(query: &Fields) -> Self {
         Self {
             kind: "merchant".to_owned(),
@@ -40,7 +40,7 @@ impl Values {
         }
     }
 
-    /// Those of a client.
+    /// Returns the values of an existing client.
     pub(super) fn of(client: &Client) -> Self {
         let lines = |items: &mut dyn Iterator<Item = String>| items.collect::<Vec<_>>().join("\n");
         let terms = &client.terms;
@@ -60,7 +60,7 @@ impl Values {
         }
     }
 
-    /// Those that were sent.
+    /// Returns the values that were sent.
     pub(super) fn sent(form: &Fields) -> Self {
         let text = |name| form.text(name).to_owned();
         Self {
@@ -79,7 +79,7 @@ impl Values {
         }
     }
 
-    /// The same, with what can't be changed as it is.
+    /// Returns the values with those of the client where they can't be changed.
     pub(super) fn of_kind(self, client: &Client) -> Self {
         let Self { kind, merchant_id, environment, .. } = Self::of(client);
         Self { kind, merchant_id, environment, ..self }
@@ -123,7 +123,7 @@ impl Values {
             .field(Field::reason(&self.reason))
     }
 
-    /// Reads them as the API would.
+    /// Reads the values as the API would.
     pub(super) fn read(&self) -> Result<NewClient, Problems> {
         let mut problems = Problems::new();
         let mut members = Map::new();
@@ -163,7 +163,7 @@ impl Values {
     }
 }
 
-/// What a change of a client says, which the form has whole.
+/// Returns the update of a client to everything that the form has.
 pub(super) fn update(read: NewClient) -> ClientUpdate {
     let terms = read.terms;
     ClientUpdate {

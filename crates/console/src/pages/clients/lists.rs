@@ -1,4 +1,4 @@
-//! Lists of clients.
+//! The pages and sections that list clients.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,9 +17,9 @@ use crate::pages::paths::{self, CLIENTS as PATH};
 use crate::pages::view::{self, STATUSES};
 use crate::pages::visit::{Outcome, Visit};
 
-/// How many a page has.
+/// The number of clients on a page.
 const LIMIT: u32 = 50;
-/// How many are shown on the page of their merchant.
+/// The number of clients that are shown on the page of their merchant.
 const A_FEW: u32 = 10;
 const COLUMNS: [&str; 5] = ["Name", "Status", "Environment", "Acts for", "Id"];
 const KINDS: [(&str, &str); 3] =
@@ -60,7 +60,7 @@ fn filter(query: &Fields) -> Result<ClientFilter, Error> {
     })
 }
 
-/// Reads `name`, or `name=value`.
+/// Reads a label, `name` or `name=value`.
 fn label(text: &str) -> Result<(String, Option<String>), Error> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value)),
@@ -83,7 +83,7 @@ fn filter_form(query: &Fields) -> Form {
         .field(Field::choice("environment", "Environment", query.text("environment"), &ENVIRONMENTS))
 }
 
-/// The names of the merchants that clients act for, as far as whoever has signed in may see them.
+/// Returns the names of the merchants that clients act for, as far as the user may see them.
 async fn merchants_of(visit: &Visit, clients: &[Client]) -> Result<BTreeMap<MerchantId, String>, Error> {
     let mut names = BTreeMap::new();
     if !visit.may(Operation::ShowMerchant) {
@@ -91,7 +91,7 @@ async fn merchants_of(visit: &Visit, clients: &[Client]) -> Result<BTreeMap<Merc
     }
     for id in clients.iter().filter_map(|client| client.merchant_id) {
         if let Entry::Vacant(name) = names.entry(id) {
-            // It may be deleted while the page is made.
+            // A merchant may be deleted while the page is made.
             match merchants::find(&visit.administration(), id).await {
                 Ok(merchant) => _ = name.insert(merchant.name),
                 Err(AdminError::UnknownMerchant(_)) => {}
@@ -115,7 +115,7 @@ fn row(client: &Client, merchants: &BTreeMap<MerchantId, String>) -> Vec<Cell> {
     ]
 }
 
-/// The clients of a merchant, as far as whoever has signed in may see them.
+/// Returns the section with the clients of a merchant, as far as the user may see them.
 pub(crate) async fn of_merchant(visit: &Visit, merchant: MerchantId) -> Result<Section, Error> {
     let mut section = Section::new("Its clients");
     if visit.may(Operation::CreateClient) {

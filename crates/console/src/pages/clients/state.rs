@@ -1,4 +1,4 @@
-//! A client as it is, and what can be done to it as a whole.
+//! The page of a client, and the acts on the client as a whole.
 
 use tollgate_admin::{AdminError, Operation, clients, tokens};
 use tollgate_config::{Config, duration_text};
@@ -64,7 +64,7 @@ fn facts(client: &Client, config: &Config) -> Vec<Fact> {
     ]
 }
 
-/// Where it is asked whether an act is to be done to a client.
+/// Returns the path of the page that asks before an act.
 pub(super) const fn path(act: Act) -> &'static str {
     match act {
         Act::Disable => "/console/clients/{id}/disable",
@@ -74,7 +74,7 @@ pub(super) const fn path(act: Act) -> &'static str {
     }
 }
 
-/// The operation that the act is.
+/// Returns the operation for an act.
 pub(super) const fn operation(act: Act) -> Operation {
     match act {
         Act::Disable => Operation::DisableClient,
@@ -84,7 +84,7 @@ pub(super) const fn operation(act: Act) -> Operation {
     }
 }
 
-/// What will happen.
+/// Returns what will happen, in words for people.
 const fn lead(act: Act) -> &'static str {
     match act {
         Act::Disable => {

@@ -1,14 +1,14 @@
-//! All that is wrong with a file, each with its place: the parser stops at the first.
+//! Lists everything that is wrong with a file, each problem with its place: the parser stops at the first.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// What every client must have, as one could have it.
+/// The members that every client must have, with values that are valid.
 const OF_CLIENTS: [(&str, &str); 2] = [("name", "x"), ("scope", "x")];
-/// What every merchant must have, likewise.
+/// The members that every merchant must have, with values that are valid.
 const OF_MERCHANTS: [(&str, &str); 1] = [("name", "x")];
 
-/// Says what is wrong with a file that has been parsed: an `F` of merchants `M` and clients `C`.
+/// Lists the problems of a parsed file: an `F` of merchants `M` and clients `C`.
 pub(super) fn of<F, M, C>(file: &Value) -> Vec<String>
 where
     F: DeserializeOwned,
@@ -55,7 +55,7 @@ fn places<'a>(list: &str, items: &'a [Value]) -> impl Iterator<Item = (String, &
     items.iter().enumerate().map(move |(at, item)| (format!("{list}[{at}]"), item))
 }
 
-/// Says what is wrong with each member of an object by itself, and which of those are missing that it must have.
+/// Lists the problems of each member of an object by itself, and the required members that are missing.
 fn of_object<T: DeserializeOwned>(place: &str, object: &Value, needed: &[(&str, &str)]) -> Vec<String> {
     let Value::Object(members) = object else {
         let wrong = serde_json::from_value::<T>(object.clone()).err();
@@ -67,7 +67,7 @@ fn of_object<T: DeserializeOwned>(place: &str, object: &Value, needed: &[(&str, 
     missing.chain(wrong).collect()
 }
 
-/// Says what is wrong with a member, in an object that has nothing else but what it must have.
+/// Lists the problems of a member, in an object that has nothing else but the required members.
 fn of_member<T: DeserializeOwned>(
     place: &str,
     name: &str,

@@ -1,4 +1,4 @@
-//! Payments are created, repeated, and raced for with one key.
+//! The actions that create and repeat payments, and that send several requests with one key at once.
 
 use http::StatusCode;
 use rand::RngExt as _;
@@ -90,7 +90,7 @@ impl Actions {
         Ok((lead.to_owned(), exchanges))
     }
 
-    /// A payment with a key of its own, whose page leads back here.
+    /// Makes a payment with a key of its own, whose page leads back here.
     fn new_payment(&self, session: &mut Session) -> Payment {
         session.payments += 1;
         let reference = format!("PLAY{:04}", session.payments % 10_000);
@@ -118,7 +118,7 @@ fn no_payment() -> Report {
     ("First create a payment.".to_owned(), Vec::new())
 }
 
-/// The path of a payment page: it is below this server, under whatever name the browser has for it.
+/// Returns the path of a payment page: it is on this server, whatever name the browser has for the server.
 fn page_of(redirect_url: &str) -> Option<String> {
     redirect_url.rfind("/pay/").map(|at| redirect_url[at..].to_owned())
 }

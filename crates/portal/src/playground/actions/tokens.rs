@@ -1,4 +1,4 @@
-//! Tokens are issued, refreshed, used and misused.
+//! The actions that issue, refresh, use and misuse tokens.
 
 use tollgate_core::Environment;
 use zeroize::Zeroizing;
@@ -12,7 +12,7 @@ use crate::playground::request_checks::{Form, Refused};
 use crate::playground::session::{Field, Session, SignInProblem, Tokens, is_secret};
 
 impl Actions {
-    /// Takes credentials of the test environment, or says what is wrong with them. A client proves itself as it does at
+    /// Takes credentials of the test environment, or says what is wrong with them. A client authenticates as it does at
     /// the token endpoint.
     pub(super) async fn sign_in(
         &self,
@@ -151,7 +151,7 @@ impl Actions {
 const LIVE: &str = "These are live credentials. The playground takes those of the test environment only, and has kept \
                     nothing.";
 
-/// What is wrong with a text that is no client id.
+/// Returns the problem with a text that is not a client id.
 fn id_problem(text: &str) -> &'static str {
     if text.is_empty() {
         "The client id is missing."
@@ -162,7 +162,7 @@ fn id_problem(text: &str) -> &'static str {
     }
 }
 
-/// The token with another first character of its signature.
+/// Returns the token with another first character of its signature.
 fn changed(token: &str) -> String {
     let at = token.rfind('.').map_or(0, |dot| dot + 1);
     let other = if token[at..].starts_with('A') { "B" } else { "A" };

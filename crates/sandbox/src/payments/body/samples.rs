@@ -1,11 +1,11 @@
-//! Payments that tests start from.
+//! Sample payments for tests.
 
 use serde_json::{Value, json};
 
 use super::NewPayment;
 use crate::payments::stored_payment::StoredPayment;
 
-/// A body with every member.
+/// Returns a body with every member.
 pub(crate) fn full_body() -> Value {
     json!({
         "merchant_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
@@ -32,7 +32,7 @@ pub(crate) fn full_body() -> Value {
     })
 }
 
-/// A body with nothing that may be absent.
+/// Returns a body with only the required members.
 pub(crate) fn minimal_body() -> Value {
     json!({
         "customer": {"name": "Jo", "email": "jo@example.com"},
@@ -43,24 +43,24 @@ pub(crate) fn minimal_body() -> Value {
     })
 }
 
-/// The payment of [`full_body`].
+/// Returns the payment of [`full_body`].
 pub(crate) fn full() -> NewPayment {
     read(&full_body())
 }
 
-/// The payment of [`minimal_body`].
+/// Returns the payment of [`minimal_body`].
 pub(crate) fn minimal() -> NewPayment {
     read(&minimal_body())
 }
 
-/// The payment of [`full_body`] with another value at a place (RFC 6901).
+/// Returns the payment of [`full_body`] with another value at a JSON pointer (RFC 6901).
 pub(crate) fn with(pointer: &str, value: impl Into<Value>) -> NewPayment {
     let mut body = full_body();
     *body.pointer_mut(pointer).unwrap() = value.into();
     read(&body)
 }
 
-/// A payment as it is read again.
+/// Returns a payment as it is read from the store.
 pub(crate) fn stored(payment: &NewPayment) -> StoredPayment {
     serde_json::from_str(&payment.canonical()).unwrap()
 }

@@ -5,13 +5,13 @@ use super::samples::{full, full_body, minimal, minimal_body};
 use super::*;
 use crate::payments::stored_payment::StoredPayment;
 
-/// Every problem of a body, as `field: message`.
+/// Returns every problem of a body, as `field: message`.
 fn problems(body: impl AsRef<[u8]>) -> Vec<String> {
     let problems = NewPayment::read(body.as_ref()).unwrap_err();
     problems.iter().map(|problem| format!("{}: {}", problem.field, problem.message)).collect()
 }
 
-/// The fields that have problems once the member at `pointer` is `value`.
+/// Returns the fields that have problems once the member at `pointer` is `value`.
 fn fields_with(pointer: &str, value: Value) -> Vec<String> {
     let mut body = full_body();
     *body.pointer_mut(pointer).unwrap() = value;
@@ -21,7 +21,7 @@ fn fields_with(pointer: &str, value: Value) -> Vec<String> {
     }
 }
 
-/// What a body says once its members come in another order.
+/// Returns JSON with its members in another order.
 fn reordered(value: &Value, reversed: bool) -> String {
     let Value::Object(members) = value else { return value.to_string() };
     let mut members: Vec<_> =

@@ -15,7 +15,7 @@ fn checkout(payment: &StoredPayment, status: Status) -> Checkout<'_> {
     }
 }
 
-/// A page as text: status, headers, HTML. The hashes of its assets, which change with them, are left out.
+/// Returns a page as text: status, headers, HTML. The hashes of its assets, which change with them, are left out.
 fn shown(page: Page<'_>) -> String {
     let (status, headers, html) = render(&page);
     let headers: Vec<_> =
@@ -135,7 +135,7 @@ fn a_page_has_no_script_no_inline_style_and_nothing_from_elsewhere() {
     }
 }
 
-/// Whether ` on…` is an attribute such as ` onclick=`.
+/// Says whether ` on…` is an attribute such as ` onclick=`.
 fn is_handler(rest: &str) -> bool {
     rest[1..].split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
@@ -180,7 +180,7 @@ fn how_long_there_is_to_decide_is_said_in_minutes() {
     }
 }
 
-/// What was clicked has not been done, and the page says so.
+/// Checks that the page says that the person's decision had no effect.
 #[test]
 fn a_decision_that_came_too_late_says_what_was_not_done() {
     let payment = stored(&samples::minimal());

@@ -11,10 +11,10 @@ use rustls_platform_verifier::Verifier;
 
 use super::*;
 
-/// The midst of 2025, in seconds.
+/// A time in the middle of 2025, in seconds since 1970.
 const NOW: u64 = 1_751_328_000;
 
-/// A CA, which a client trusts, and another one of the same name.
+/// A certificate authority that a client trusts, and another one of the same name.
 struct Authorities {
     trusted: Issuer<'static, KeyPair>,
     other: Issuer<'static, KeyPair>,
@@ -35,14 +35,14 @@ fn of_ca() -> CertificateParams {
 }
 
 impl Authorities {
-    /// The other one has a key of this kind, the trusted one one of P-256.
+    /// Makes both authorities; the untrusted one has a key of this kind, the trusted one a key of P-256.
     fn new(of_others: &'static SignatureAlgorithm) -> Self {
         let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate_for(of_others).unwrap());
         let root = of_ca().self_signed(&key).unwrap().der().clone();
         Self { trusted: Issuer::new(of_ca(), key), other: Issuer::new(of_ca(), other), root }
     }
 
-    /// What is said of a certificate of `issuer`, which a client that calls `localhost` is shown.
+    /// Returns the error for a certificate of `issuer`, which is presented to a client that calls `localhost`.
     fn said(&self, issuer: &Issuer<'static, KeyPair>, certificate: &CertificateParams) -> String {
         let certificate = certificate.signed_by(&KeyPair::generate().unwrap(), issuer).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
