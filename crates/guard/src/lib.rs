@@ -6,8 +6,9 @@
 //!
 //! ```
 //! use std::sync::Arc;
+//! use tollgate_clock::SystemClock;
 //! use tollgate_core::{Environment, KeyId, Policy, Timestamp, VerifyingRing};
-//! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
+//! use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -40,7 +41,6 @@
 //! ```
 
 mod bearer;
-mod clock;
 mod denial;
 mod introspected;
 mod layer;
@@ -51,7 +51,6 @@ mod token_cache;
 mod verifier;
 
 pub use bearer::bearer_token;
-pub use clock::SystemClock;
 pub use denial::{Denial, Realm, Unverified};
 pub use introspected::Introspected;
 pub use layer::{Guard, GuardLayer, ResponseFuture};

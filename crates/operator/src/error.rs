@@ -1,8 +1,8 @@
 //! Why an operator's act was not done.
 
 use tollgate_admin::AdminError;
+use tollgate_clock::SystemClock;
 use tollgate_core::{Clock as _, Timestamp};
-use tollgate_guard::SystemClock;
 use tollgate_secrets::SecretError;
 use tollgate_store::StoreError;
 

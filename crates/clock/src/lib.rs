@@ -1,4 +1,4 @@
-//! The system's clock.
+//! The clock of the system, for whoever is not given one.
 
 use std::fs;
 use std::sync::OnceLock;
