@@ -8,10 +8,11 @@ use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tollgate_core::ClientId;
+use tollgate_http::Realm;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::denial::{Denial, Realm};
+use crate::denial::Denial;
 use crate::principal::Principal;
 use crate::requirement::Requirement;
 use crate::verifier::{Decide, Decision, Verifier};

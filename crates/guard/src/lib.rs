@@ -51,11 +51,11 @@ mod token_cache;
 mod verifier;
 
 pub use bearer::bearer_token;
-pub use denial::{Denial, Realm, Unverified};
+pub use denial::{Denial, Unverified};
 pub use introspected::Introspected;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
-pub use tollgate_http::ClientAddress;
+pub use tollgate_http::{ClientAddress, Realm};
 pub use verifier::{Decide, Decision, Freshness, Never, Verifier};

@@ -13,10 +13,10 @@ use http::HeaderMap;
 use tollgate_core::{
     Claims, Clock, Environment, PayloadBuffer, Timestamp, TokenError, TokenKind, Uptime, VerifyingRing,
 };
-use tollgate_http::ClientAddress;
+use tollgate_http::{ClientAddress, Realm};
 
 use crate::bearer::bearer_token;
-use crate::denial::{Denial, Realm, Unverified};
+use crate::denial::{Denial, Unverified};
 use crate::principal::Principal;
 use crate::requirement::Requirement;
 use crate::revocations::Revocations;

@@ -3,6 +3,7 @@
 //!
 //! - [`refusal`] is the one writer of error bodies; [`Problems`] are what such a body lists.
 //! - [`ClientAddress`] is where a request comes from.
+//! - [`Realm`] has the challenges of an answer that asks for a token.
 //!
 //! With the feature `server`, which is on by default:
 //!
@@ -27,6 +28,7 @@ pub mod json;
 pub mod pages;
 pub mod refusal;
 
+mod authentication;
 #[cfg(feature = "server")]
 mod body;
 mod client_address;
@@ -48,6 +50,7 @@ mod source;
 #[cfg(feature = "server")]
 mod throttle;
 
+pub use authentication::Realm;
 #[cfg(feature = "server")]
 pub use body::{BodyError, RequestBody, read_body};
 pub use client_address::ClientAddress;
