@@ -1,35 +1,25 @@
 //! The token in a request's headers (RFC 6750 §2.1).
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use tollgate_core::TokenError;
+use tollgate_http::{Ambiguous, credentials};
 
 use crate::denial::Denial;
 
 /// Finds the token in the only `Authorization` header. A token in the query, the body or a cookie does not count.
 #[inline]
 pub fn bearer_token(headers: &HeaderMap) -> Result<&[u8], Denial> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let line = lines.next().ok_or(Denial::NoToken)?.as_bytes();
-    if lines.next().is_some() {
-        // A proxy in front may have read the other one.
-        return Err(Denial::InvalidToken(TokenError::Malformed));
-    }
-    let (scheme, rest) = line.split_at_checked(b"Bearer".len()).ok_or(Denial::NoToken)?;
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
-        return Err(Denial::NoToken);
-    }
-    let token = rest.strip_prefix(b" ").ok_or(Denial::NoToken)?;
-    let spaces = token.iter().take_while(|byte| **byte == b' ').count();
-    match &token[spaces..] {
-        [] => Err(Denial::NoToken),
-        token => Ok(token),
+    match credentials(headers, "Bearer") {
+        Ok(Some([]) | None) => Err(Denial::NoToken),
+        Ok(Some(token)) => Ok(token),
+        Err(Ambiguous) => Err(Denial::InvalidToken(TokenError::Malformed)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use http::header::AUTHORIZATION;
 
     use super::*;
 

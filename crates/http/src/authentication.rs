@@ -1,6 +1,27 @@
-//! HTTP authentication (RFC 9110 §11): the challenges of an answer.
+//! HTTP authentication (RFC 9110 §11): the credentials of a request and the challenges of an answer.
 
-use http::HeaderValue;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+
+/// Finds the credentials of `scheme` in the only `Authorization` header. `None` if there is no header, or it has another
+/// scheme. They may be empty; no space is before them.
+#[inline]
+pub fn credentials<'h>(headers: &'h HeaderMap, scheme: &str) -> Result<Option<&'h [u8]>, Ambiguous> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(Ambiguous);
+    }
+    let of_the_scheme = line.as_bytes().split_at_checked(scheme.len());
+    let credentials = of_the_scheme
+        .filter(|(named, _)| named.eq_ignore_ascii_case(scheme.as_bytes()))
+        .and_then(|(_, rest)| rest.strip_prefix(b" "));
+    Ok(credentials.map(|rest| &rest[rest.iter().take_while(|byte| **byte == b' ').count()..]))
+}
+
+/// The error for a request with more than one `Authorization` header: a proxy in front may have read another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ambiguous;
 
 /// The realm of an audience's tokens (RFC 9110 §11.5). Its challenges are written once, and refusals copy them.
 #[derive(Debug, Clone)]
@@ -47,6 +68,34 @@ fn quotable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn found(lines: &[&str], scheme: &str) -> Result<Option<String>, Ambiguous> {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(AUTHORIZATION, HeaderValue::from_str(line).unwrap());
+        }
+        let found = credentials(&headers, scheme)?;
+        Ok(found.map(|found| String::from_utf8(found.to_vec()).unwrap()))
+    }
+
+    #[test]
+    fn credentials_follow_their_scheme_in_any_case_and_at_least_one_space() {
+        for line in ["Basic YTpi", "basic YTpi", "BASIC   YTpi"] {
+            assert_eq!(found(&[line], "Basic"), Ok(Some("YTpi".to_owned())), "{line:?}");
+        }
+        assert_eq!(found(&["Basic  "], "Basic"), Ok(Some(String::new())));
+        for line in ["", "Basic", "Basic\tYTpi", "BasicYTpi", "Basi c", "Bearer YTpi"] {
+            assert_eq!(found(&[line], "Basic"), Ok(None), "{line:?}");
+        }
+        assert_eq!(found(&[], "Basic"), Ok(None));
+    }
+
+    #[test]
+    fn of_two_headers_neither_counts() {
+        for lines in [["Basic a", "Basic a"], ["Basic a", "Bearer b"], ["Bearer b", "Basic a"]] {
+            assert_eq!(found(&lines, "Basic"), Err(Ambiguous));
+        }
+    }
 
     #[test]
     fn a_challenge_names_the_realm_then_the_error_then_the_scope() {

@@ -3,7 +3,7 @@
 //!
 //! - [`refusal`] is the one writer of error bodies; [`Problems`] are what such a body lists.
 //! - [`ClientAddress`] is where a request comes from.
-//! - [`Realm`] has the challenges of an answer that asks for a token.
+//! - [`credentials()`] finds what a request authenticates by; a [`Realm`] has the challenges of answers.
 //!
 //! With the feature `server`, which is on by default:
 //!
@@ -50,7 +50,7 @@ mod source;
 #[cfg(feature = "server")]
 mod throttle;
 
-pub use authentication::Realm;
+pub use authentication::{Ambiguous, Realm, credentials};
 #[cfg(feature = "server")]
 pub use body::{BodyError, RequestBody, read_body};
 pub use client_address::ClientAddress;
