@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{Scope, TokenError};
 use tollgate_http::Realm;
@@ -68,8 +68,20 @@ impl Denial {
     pub fn response<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
         let code = self.code();
         let status = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
-        let mut refusal = Refusal::new(Dialect::Envelope, status, code.as_str(), self.message());
-        if let Some(challenge) = self.challenge(realm) {
+        let usual = Cow::from(code.message());
+        let (challenge, message) = match &self {
+            Self::NoToken => (Some(realm.no_token()), usual),
+            Self::InvalidToken(_) | Self::Inactive | Self::Environment => {
+                (Some(realm.invalid_token()), usual)
+            }
+            Self::InsufficientScope(scope) => {
+                let message = format!("The access token lacks the scope {scope}.");
+                (Some(realm.insufficient_scope(scope.as_str())), message.into())
+            }
+            Self::Address | Self::Stale => (None, usual),
+        };
+        let mut refusal = Refusal::new(Dialect::Envelope, status, code.as_str(), message);
+        if let Some(challenge) = challenge {
             refusal = refusal.header(WWW_AUTHENTICATE, challenge);
         }
         if self == Self::Stale {
@@ -78,27 +90,6 @@ impl Denial {
         let mut response = refusal.response();
         response.extensions_mut().insert(self);
         response
-    }
-
-    fn message(&self) -> Cow<'static, str> {
-        match self {
-            Self::InsufficientScope(scope) => format!("The access token lacks the scope {scope}.").into(),
-            Self::NoToken
-            | Self::InvalidToken(_)
-            | Self::Inactive
-            | Self::Environment
-            | Self::Address
-            | Self::Stale => self.code().message().into(),
-        }
-    }
-
-    fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
-        match self {
-            Self::NoToken => Some(realm.no_token()),
-            Self::InvalidToken(_) | Self::Inactive | Self::Environment => Some(realm.invalid_token()),
-            Self::InsufficientScope(scope) => Some(realm.insufficient_scope(scope.as_str())),
-            Self::Address | Self::Stale => None,
-        }
     }
 }
 
