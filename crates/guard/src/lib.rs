@@ -40,7 +40,6 @@
 //! # }
 //! ```
 
-mod bearer;
 mod denial;
 mod introspected;
 mod layer;
@@ -50,7 +49,6 @@ mod revocations;
 mod token_cache;
 mod verifier;
 
-pub use bearer::bearer_token;
 pub use denial::{Denial, Unverified};
 pub use introspected::Introspected;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
@@ -58,4 +56,4 @@ pub use principal::Principal;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
 pub use tollgate_http::{ClientAddress, Realm};
-pub use verifier::{Decide, Decision, Freshness, Never, Verifier};
+pub use verifier::{Decide, Decision, Freshness, Never, Verifier, bearer_token};

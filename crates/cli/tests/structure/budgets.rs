@@ -51,7 +51,7 @@ const FUNCTION: usize = 60;
 const HANDLER: usize = 25;
 
 /// What is longer still than it may be, and how long it may be until then. This list only gets shorter.
-const STILL_OVER: &[(&str, usize)] = &[("agent", 1_030), ("cli", 4_230), ("guard", 1_000)];
+const STILL_OVER: &[(&str, usize)] = &[("agent", 1_030), ("cli", 4_230)];
 
 #[test]
 fn every_crate_keeps_to_its_budget() {
