@@ -23,11 +23,12 @@ use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use sha2::Sha256;
 use tollgate_bench::stats::median;
+use tollgate_clock::SystemClock;
 use tollgate_core::{
     Algorithm, Claims, ClientId, Environment, Generation, KeyId, MerchantId, PayloadBuffer, Policy, SecretId,
     Timestamp, TokenId, TokenKind, VerifyingRing,
 };
-use tollgate_guard::{Requirement, SystemClock, Verifier};
+use tollgate_guard::{Requirement, Verifier};
 use tollgate_keys::{PrivateKey, RsaBits, SigningKey, SigningRing};
 
 #[derive(Debug, Parser)]

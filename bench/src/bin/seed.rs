@@ -10,10 +10,10 @@ use clap::Parser;
 use rand::seq::SliceRandom;
 use tollgate_admin::{AuditTrail, NewKey, new_signing_key};
 use tollgate_bench::credentials::{self, Credentials};
+use tollgate_clock::SystemClock;
 use tollgate_core::{
     Audience, ClientId, Clock, Environment, Generation, MerchantId, Scope, SecretId, Timestamp,
 };
-use tollgate_guard::SystemClock;
 use tollgate_keys::{ClientSecret, MasterKey, SecretHasher};
 use tollgate_store::{
     Act, Actor, Client, Clients as _, Draft, Installation as _, Merchant, Merchants as _, Object, Secret,

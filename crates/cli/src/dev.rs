@@ -8,9 +8,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use tollgate_admin::{configuration, whoever_runs_this};
+use tollgate_clock::SystemClock;
 use tollgate_commands::{Failure, actor, open, output::Format};
 use tollgate_config::{Config, LogFormat};
-use tollgate_guard::SystemClock;
 use tollgate_installation::Installation;
 use tollgate_operator::{Credentials, DevFolder, Opened, opening, own_now};
 use tollgate_server::{Listeners, Mounted, Server, Tls};

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_admin::audit;
+use tollgate_clock::SystemClock;
 use tollgate_commands::{Failure, open};
 use tollgate_config::{Config, Database};
 use tollgate_core::Clock;
-use tollgate_guard::SystemClock;
 use tollgate_installation::Installation;
 use tollgate_operator::opening::{self, OpeningError};
 use tollgate_operator::{Opened, own_now};

@@ -7,16 +7,16 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tollgate_client::{SecretSource, Transport};
 use tollgate_core::{Clock, Environment, MAX_TOKEN, TokenError};
-use tollgate_guard::{ClientAddress, Decide, Decision, Denial, Principal, Realm, Requirement, bearer_token};
+use tollgate_guard::{
+    ClientAddress, Decide, Decision, Denial, Introspected, Principal, Realm, Requirement, bearer_token,
+};
 
 use crate::setup::{BuildError, Own, Setup};
 use crate::wanted::Later;
 
-mod answer;
 mod cache;
 mod question;
 
-use answer::Verdict;
 use cache::{Answers, Found};
 use question::Asker;
 
@@ -124,14 +124,16 @@ impl Decide for IntrospectingVerifier {
             Err(denial) => return Decision::Made(Err(denial)),
         };
         match Asking::find(&self.asking, token, Instant::now()) {
-            Found::Known(verdict) => Decision::Made(self.asking.admit(&verdict, address, requirement)),
+            Found::Known(introspected) => {
+                Decision::Made(self.asking.admit(&introspected, address, requirement))
+            }
             Found::Refused => Decision::Made(Err(Denial::Stale)),
             Found::Asked(answer) => {
                 let (asking, requirement) = (self.asking.clone(), requirement.clone());
                 let token: Box<[u8]> = token.into();
                 Decision::Later(Box::pin(async move {
-                    let verdict = asking.wait(&token, answer).await?;
-                    asking.admit(&verdict, address, &requirement)
+                    let introspected = asking.wait(&token, answer).await?;
+                    asking.admit(&introspected, address, &requirement)
                 }))
             }
         }
@@ -166,13 +168,13 @@ impl Asking {
         self: &Arc<Self>,
         token: &[u8],
         mut answer: cache::Awaited,
-    ) -> Result<Arc<Verdict>, Denial> {
+    ) -> Result<Arc<Introspected>, Denial> {
         loop {
-            if let Some(verdict) = answer.come().await? {
-                return Ok(verdict);
+            if let Some(introspected) = answer.come().await? {
+                return Ok(introspected);
             }
             answer = match Self::find(self, token, answer.came) {
-                Found::Known(verdict) => return Ok(verdict),
+                Found::Known(introspected) => return Ok(introspected),
                 Found::Refused => return Err(Denial::Stale),
                 Found::Asked(answer) => answer,
             };
@@ -181,15 +183,10 @@ impl Asking {
 
     fn admit(
         &self,
-        verdict: &Verdict,
+        introspected: &Introspected,
         address: Option<ClientAddress>,
         requirement: &Requirement,
     ) -> Result<Principal, Denial> {
-        let good = match verdict {
-            Verdict::Inactive => return Err(Denial::Inactive),
-            Verdict::Refused(error) => return Err((*error).into()),
-            Verdict::Good(good) => good,
-        };
-        good.admit(requirement, &self.audience, self.environment, address, self.clock.now())
+        introspected.admit(requirement, &self.audience, self.environment, address, self.clock.now())
     }
 }

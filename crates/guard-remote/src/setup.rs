@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_client::{ConfigurationError, HttpTransport, Origin, SecretSource, Transport};
+use tollgate_clock::SystemClock;
 use tollgate_core::{Audience, AudienceError, Clock, Environment};
-use tollgate_guard::SystemClock;
 
 use crate::authority::{Authority, Channel};
 

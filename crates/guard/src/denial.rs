@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::WWW_AUTHENTICATE;
-use http::{HeaderValue, Response, StatusCode};
+use http::{Response, StatusCode};
 use tollgate_core::wire::Code;
 use tollgate_core::{Scope, TokenError};
+use tollgate_http::Realm;
 use tollgate_http::refusal::{Dialect, Refusal};
 
 /// Why the guard refused a request. It is put into the response's extensions for whoever counts and logs; the caller
@@ -67,8 +68,20 @@ impl Denial {
     pub fn response<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
         let code = self.code();
         let status = StatusCode::from_u16(code.status()).expect("codes have valid statuses");
-        let mut refusal = Refusal::new(Dialect::Envelope, status, code.as_str(), self.message());
-        if let Some(challenge) = self.challenge(realm) {
+        let usual = Cow::from(code.message());
+        let (challenge, message) = match &self {
+            Self::NoToken => (Some(realm.no_token()), usual),
+            Self::InvalidToken(_) | Self::Inactive | Self::Environment => {
+                (Some(realm.invalid_token()), usual)
+            }
+            Self::InsufficientScope(scope) => {
+                let message = format!("The access token lacks the scope {scope}.");
+                (Some(realm.insufficient_scope(scope.as_str())), message.into())
+            }
+            Self::Address | Self::Stale => (None, usual),
+        };
+        let mut refusal = Refusal::new(Dialect::Envelope, status, code.as_str(), message);
+        if let Some(challenge) = challenge {
             refusal = refusal.header(WWW_AUTHENTICATE, challenge);
         }
         if self == Self::Stale {
@@ -78,27 +91,6 @@ impl Denial {
         response.extensions_mut().insert(self);
         response
     }
-
-    fn message(&self) -> Cow<'static, str> {
-        match self {
-            Self::InsufficientScope(scope) => format!("The access token lacks the scope {scope}.").into(),
-            Self::NoToken
-            | Self::InvalidToken(_)
-            | Self::Inactive
-            | Self::Environment
-            | Self::Address
-            | Self::Stale => self.code().message().into(),
-        }
-    }
-
-    fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
-        match self {
-            Self::NoToken => Some(realm.no_token()),
-            Self::InvalidToken(_) | Self::Inactive | Self::Environment => Some(realm.invalid_token()),
-            Self::InsufficientScope(scope) => Some(realm.insufficient_scope(scope.as_str())),
-            Self::Address | Self::Stale => None,
-        }
-    }
 }
 
 impl From<Unverified> for Denial {
@@ -107,76 +99,5 @@ impl From<Unverified> for Denial {
             Unverified::Refused(error) => Self::InvalidToken(error),
             Unverified::Stale => Self::Stale,
         }
-    }
-}
-
-/// The realm of an audience's tokens (RFC 9110 §11.5). Its challenges are written once, and refusals copy them.
-#[derive(Debug, Clone)]
-pub struct Realm {
-    no_token: HeaderValue,
-    invalid_token: HeaderValue,
-}
-
-impl Realm {
-    /// Makes the realm of the tokens for `audience`.
-    pub fn of(audience: &str) -> Self {
-        let no_token = format!("Bearer realm=\"{}\"", quotable(audience));
-        let invalid_token = format!("{no_token}, error=\"invalid_token\"");
-        Self { no_token: value(&no_token), invalid_token: value(&invalid_token) }
-    }
-
-    /// The challenge to a request without a token, which names no error (RFC 6750 §3.1).
-    pub fn no_token(&self) -> HeaderValue {
-        self.no_token.clone()
-    }
-
-    /// The challenge to a token that is not accepted.
-    pub fn invalid_token(&self) -> HeaderValue {
-        self.invalid_token.clone()
-    }
-
-    /// The challenge to a token that lacks a scope.
-    pub fn insufficient_scope(&self, scope: &str) -> HeaderValue {
-        let error = format!(", error=\"insufficient_scope\", scope=\"{}\"", quotable(scope));
-        let challenge = [self.no_token.as_bytes(), error.as_bytes()].concat();
-        HeaderValue::from_bytes(&challenge).expect("both parts are printable ASCII")
-    }
-}
-
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("what is quotable is printable ASCII")
-}
-
-/// Replaces what needs an escape between quotes by question marks.
-fn quotable(text: &str) -> String {
-    text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_challenge_names_the_realm_then_the_error_then_the_scope() {
-        let realm = Realm::of("https://ledger.example.com");
-        assert_eq!(realm.no_token(), "Bearer realm=\"https://ledger.example.com\"");
-        assert_eq!(
-            realm.invalid_token(),
-            "Bearer realm=\"https://ledger.example.com\", error=\"invalid_token\""
-        );
-        assert_eq!(
-            realm.insufficient_scope("a b"),
-            "Bearer realm=\"https://ledger.example.com\", error=\"insufficient_scope\", scope=\"a b\""
-        );
-    }
-
-    #[test]
-    fn nothing_breaks_out_of_the_quotes() {
-        let realm = Realm::of("a\"b\\c\r\nd\u{e9}");
-        assert_eq!(realm.no_token(), "Bearer realm=\"a?b?c??d?\"");
-        assert_eq!(
-            realm.insufficient_scope("\u{e9}\""),
-            "Bearer realm=\"a?b?c??d?\", error=\"insufficient_scope\", scope=\"??\""
-        );
     }
 }

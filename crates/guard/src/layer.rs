@@ -8,47 +8,51 @@ use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tollgate_core::ClientId;
+use tollgate_http::Realm;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::denial::{Denial, Realm};
+use crate::denial::Denial;
 use crate::principal::Principal;
 use crate::requirement::Requirement;
 use crate::verifier::{Decide, Decision, Verifier};
 
 /// Lets only requests with an acceptable access token through to the inner service.
 pub struct GuardLayer<D = Verifier> {
-    verifier: Arc<D>,
-    requirement: Requirement,
-    reports_client: bool,
+    rule: Arc<Rule<D>>,
 }
 
 impl<D: Decide> GuardLayer<D> {
     /// Admits every valid access token.
     pub fn new(verifier: Arc<D>) -> Self {
-        Self { verifier, requirement: Requirement::new(), reports_client: false }
+        Self::of(verifier, Requirement::new(), false)
     }
 
     /// Admits only tokens that meet `requirement`.
     #[must_use]
-    pub fn require(mut self, requirement: Requirement) -> Self {
-        self.requirement = requirement;
-        self
+    pub fn require(self, requirement: Requirement) -> Self {
+        Self::of(self.rule.verifier.clone(), requirement, self.rule.reports_client)
     }
 
     /// Puts the [`ClientId`] of an admitted request into the response's extensions, for a layer outside that counts or
     /// logs by client. It is off by default because it costs three allocations.
     #[must_use]
-    pub fn report_client(mut self) -> Self {
-        self.reports_client = true;
-        self
+    pub fn report_client(self) -> Self {
+        Self::of(self.rule.verifier.clone(), self.rule.requirement.clone(), true)
+    }
+
+    fn of(verifier: Arc<D>, requirement: Requirement, reports_client: bool) -> Self {
+        let realm = match requirement.required_audience() {
+            Some(audience) => Realm::of(audience),
+            None => verifier.realm().clone(),
+        };
+        Self { rule: Arc::new(Rule { verifier, requirement, realm, reports_client }) }
     }
 }
 
 impl<D> Clone for GuardLayer<D> {
     fn clone(&self) -> Self {
-        let (verifier, requirement) = (self.verifier.clone(), self.requirement.clone());
-        Self { verifier, requirement, reports_client: self.reports_client }
+        Self { rule: self.rule.clone() }
     }
 }
 
@@ -56,17 +60,7 @@ impl<D: Decide, S> Layer<S> for GuardLayer<D> {
     type Service = Guard<S, D>;
 
     fn layer(&self, inner: S) -> Guard<S, D> {
-        let realm = match self.requirement.required_audience() {
-            Some(audience) => Realm::of(audience),
-            None => self.verifier.realm().clone(),
-        };
-        let rule = Rule {
-            verifier: self.verifier.clone(),
-            requirement: self.requirement.clone(),
-            realm,
-            reports_client: self.reports_client,
-        };
-        Guard { inner, rule: Arc::new(rule) }
+        Guard { inner, rule: self.rule.clone() }
     }
 }
 
@@ -82,7 +76,7 @@ impl<S: Clone, D> Clone for Guard<S, D> {
     }
 }
 
-/// By what a guard decides. A router clones its services for each request, so it is behind one pointer.
+/// By what a guard decides. A router clones its services for each request, so this is behind one pointer.
 struct Rule<D> {
     verifier: Arc<D>,
     requirement: Requirement,

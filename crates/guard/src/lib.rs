@@ -6,8 +6,9 @@
 //!
 //! ```
 //! use std::sync::Arc;
+//! use tollgate_clock::SystemClock;
 //! use tollgate_core::{Environment, KeyId, Policy, Timestamp, VerifyingRing};
-//! use tollgate_guard::{GuardLayer, Principal, Requirement, SystemClock, Verifier};
+//! use tollgate_guard::{GuardLayer, Principal, Requirement, Verifier};
 //! use tower::{Layer, ServiceExt, service_fn};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -39,8 +40,6 @@
 //! # }
 //! ```
 
-mod bearer;
-mod clock;
 mod denial;
 mod introspected;
 mod layer;
@@ -50,13 +49,11 @@ mod revocations;
 mod token_cache;
 mod verifier;
 
-pub use bearer::bearer_token;
-pub use clock::SystemClock;
-pub use denial::{Denial, Realm, Unverified};
+pub use denial::{Denial, Unverified};
 pub use introspected::Introspected;
 pub use layer::{Guard, GuardLayer, ResponseFuture};
 pub use principal::Principal;
 pub use requirement::Requirement;
 pub use revocations::{Ended, Revocations};
-pub use tollgate_http::ClientAddress;
-pub use verifier::{Decide, Decision, Freshness, Never, Verifier};
+pub use tollgate_http::{ClientAddress, Realm};
+pub use verifier::{Decide, Decision, Freshness, Never, Verifier, bearer_token};

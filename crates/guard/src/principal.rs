@@ -11,13 +11,13 @@ use tollgate_core::{Claims, ClientId, Environment, MerchantId, Scope, SecretId, 
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    client_id: ClientId,
-    merchant_id: Option<MerchantId>,
-    environment: Environment,
-    scope: Scope,
-    token_id: TokenId,
-    secret_id: Option<SecretId>,
-    expires_at: Timestamp,
+    pub(crate) client_id: ClientId,
+    pub(crate) merchant_id: Option<MerchantId>,
+    pub(crate) environment: Environment,
+    pub(crate) scope: Scope,
+    pub(crate) token_id: TokenId,
+    pub(crate) secret_id: Option<SecretId>,
+    pub(crate) expires_at: Timestamp,
 }
 
 impl Principal {
@@ -32,18 +32,6 @@ impl Principal {
             secret_id: Some(claims.secret_id),
             expires_at: claims.expires_at,
         }
-    }
-
-    /// The principal by what the authority says of a token.
-    pub(crate) fn introspected(
-        client_id: ClientId,
-        merchant_id: Option<MerchantId>,
-        environment: Environment,
-        scope: Scope,
-        token_id: TokenId,
-        expires_at: Timestamp,
-    ) -> Self {
-        Self { client_id, merchant_id, environment, scope, token_id, secret_id: None, expires_at }
     }
 
     /// The client that the token was issued to.

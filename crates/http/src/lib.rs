@@ -3,6 +3,7 @@
 //!
 //! - [`refusal`] is the one writer of error bodies; [`Problems`] are what such a body lists.
 //! - [`ClientAddress`] is where a request comes from.
+//! - [`credentials()`] finds what a request authenticates by; a [`Realm`] has the challenges of answers.
 //!
 //! With the feature `server`, which is on by default:
 //!
@@ -28,6 +29,7 @@ pub mod json;
 pub mod pages;
 pub mod refusal;
 
+mod authentication;
 #[cfg(feature = "server")]
 mod body;
 mod client_address;
@@ -53,6 +55,7 @@ mod sources;
 #[cfg(feature = "server")]
 mod throttle;
 
+pub use authentication::{Ambiguous, Realm, credentials};
 #[cfg(feature = "server")]
 pub use body::{BodyError, RequestBody, read_body};
 pub use client_address::ClientAddress;

@@ -1,8 +1,8 @@
 //! Errors of an operator's acts.
 
 use tollgate_admin::AdminError;
+use tollgate_clock::SystemClock;
 use tollgate_core::{Clock as _, Timestamp};
-use tollgate_guard::SystemClock;
 use tollgate_secrets::SecretError;
 use tollgate_store::StoreError;
 

@@ -38,8 +38,7 @@ impl Reading {
     }
 }
 
-/// The clocks of the system. The monotonic one is tokio's, so that tests can pause it. On Linux the wall clock is the
-/// coarse one, which is exact to 1 to 10 ms: seconds are enough here, and reading it takes a third of the time.
+/// The clocks of the system. The monotonic one is tokio's, so that tests can pause it; the other is [`tollgate_clock::wall`].
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock {
     start: Instant,
@@ -60,22 +59,8 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Reading {
-        Reading { monotonic: self.start.elapsed(), wall: wall() }
+        Reading { monotonic: self.start.elapsed(), wall: tollgate_clock::wall() }
     }
-}
-
-#[cfg(target_os = "linux")]
-fn wall() -> Duration {
-    use rustix::time::{ClockId, clock_gettime};
-    // A clock before 1970 is as wrong as one at 1970.
-    Duration::try_from(clock_gettime(ClockId::RealtimeCoarse)).unwrap_or_default()
-}
-
-#[cfg(not(target_os = "linux"))]
-#[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
-fn wall() -> Duration {
-    use std::time::SystemTime;
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -19,9 +19,8 @@ use http_body_util::Full;
 use tollgate_admin::AdminError;
 use tollgate_core::TokenError;
 use tollgate_core::wire::Code;
-use tollgate_guard::Realm;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
-use tollgate_http::{NotUnderstood, Problem, Problems};
+use tollgate_http::{NotUnderstood, Problem, Problems, Realm};
 use tollgate_installation::{NotReady, Unproved};
 use tollgate_store::StoreError;
 

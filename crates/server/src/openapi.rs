@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 use tollgate_config::Config;
-use tollgate_guard::Realm;
+use tollgate_http::Realm;
 
 /// The file, as JSON.
 const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

@@ -210,21 +210,6 @@ fn on_postgresql_the_first_record_that_was_tampered_with_is_named_as_well() {
 }
 
 #[test]
-fn a_record_whose_time_has_no_date_is_shown_and_named() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), Database::create());
-    Serve::install(folder.path(), &format!("database.url = \"{}\"", database.url));
-    database.psql(&format!("UPDATE audit SET at = {} WHERE seq = 2", i64::MAX));
-    let shown = listed(folder.path(), &[]);
-    assert_eq!(
-        shown.iter().filter(|record| record["at"] == "9999-12-31T23:59:59.999Z").count(),
-        1,
-        "{shown:?}"
-    );
-    let said = fails(&mut configured(folder.path(), &["audit", "verify"]));
-    assert!(said.contains("record 2 was changed"), "{said}");
-}
-
-#[test]
 fn that_a_server_starts_fails_to_start_and_ends_is_in_the_trail() {
     let folder = tempfile::tempdir().unwrap();
     let (client, _) = Serve::install(folder.path(), "limits.auth_failures = \"3/min\"");

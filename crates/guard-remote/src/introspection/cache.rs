@@ -13,9 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::authority::Reading;
 use crate::problem::Problem;
-use tollgate_guard::Denial;
-
-use super::answer::Verdict;
+use tollgate_guard::{Denial, Introspected};
 
 /// How long an answer counts, from when the question was sent: its content was true then or later. The authority itself learns
 /// of a revocation by another of its servers within a quarter of a second.
@@ -43,7 +41,7 @@ struct Tokens {
 enum State {
     Asked(watch::Receiver<Progress>),
     /// The answer, and until when it counts.
-    Known(Arc<Verdict>, Instant),
+    Known(Arc<Introspected>, Instant),
 }
 
 /// The state of a question.
@@ -51,14 +49,14 @@ enum State {
 enum Progress {
     Open,
     /// The answer, and when the question was sent.
-    Answered(Arc<Verdict>, Instant),
+    Answered(Arc<Introspected>, Instant),
     Failed,
 }
 
 /// The result of [`Answers::find`].
 pub(super) enum Found {
     /// The authority's answer is known.
-    Known(Arc<Verdict>),
+    Known(Arc<Introspected>),
     /// The question is open.
     Asked(Awaited),
     /// Too many questions are open.
@@ -74,14 +72,14 @@ pub(super) struct Awaited {
 impl Awaited {
     /// Waits for the answer. However long it took, it counts for a request that had come when the question was sent; for
     /// other requests `None` means that it is too old.
-    pub(super) async fn come(&mut self) -> Result<Option<Arc<Verdict>>, Denial> {
+    pub(super) async fn come(&mut self) -> Result<Option<Arc<Introspected>>, Denial> {
         let come = self.progress.wait_for(|progress| !matches!(progress, Progress::Open));
         let come = timeout_at(self.came + PATIENCE, come).await;
         match come.map(|come| come.map(|progress| progress.clone())) {
-            Ok(Ok(Progress::Answered(verdict, asked)))
+            Ok(Ok(Progress::Answered(introspected, asked)))
                 if self.came <= asked || Instant::now() < asked + COUNTS =>
             {
-                Ok(Some(verdict))
+                Ok(Some(introspected))
             }
             Ok(Ok(Progress::Answered(..))) => Ok(None),
             Ok(Ok(Progress::Open | Progress::Failed) | Err(_)) | Err(_) => Err(Denial::Stale),
@@ -104,13 +102,13 @@ impl Answers {
     /// is asked, which goes on even if the request is dropped.
     pub(super) fn find<Q>(&self, token: &[u8], came: Instant, question: impl FnOnce() -> Q) -> Found
     where
-        Q: Future<Output = Result<(Verdict, Reading), Problem>> + Send + 'static,
+        Q: Future<Output = Result<(Introspected, Reading), Problem>> + Send + 'static,
     {
         let now = Instant::now();
         let mut tokens = lock(&self.tokens);
         match tokens.known.get(token) {
-            Some(State::Known(verdict, counts_until)) if now < *counts_until => {
-                return Found::Known(verdict.clone());
+            Some(State::Known(introspected, counts_until)) if now < *counts_until => {
+                return Found::Known(introspected.clone());
             }
             Some(State::Asked(progress)) => {
                 return Found::Asked(Awaited { progress: progress.clone(), came });
@@ -170,17 +168,17 @@ struct Open {
 
 impl Open {
     /// Keeps the answer, and passes it to the requests that wait for it. A question that failed is asked again by the next request.
-    fn close(self, outcome: Result<(Verdict, Reading), Problem>) {
+    fn close(self, outcome: Result<(Introspected, Reading), Problem>) {
         let mut tokens = lock(&self.tokens);
         match outcome {
-            Ok((verdict, asked)) => {
-                let verdict = Arc::new(verdict);
-                let known = State::Known(verdict.clone(), asked.at + COUNTS);
+            Ok((introspected, asked)) => {
+                let introspected = Arc::new(introspected);
+                let known = State::Known(introspected.clone(), asked.at + COUNTS);
                 tokens.known.insert(self.token.clone(), known);
                 if tokens.problem.take().is_some() {
                     tracing::info!("the authority answers questions about tokens again");
                 }
-                self.answered.send_replace(Progress::Answered(verdict, asked.at));
+                self.answered.send_replace(Progress::Answered(introspected, asked.at));
             }
             Err(problem) => {
                 let text = problem.to_string();

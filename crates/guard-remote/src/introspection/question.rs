@@ -10,13 +10,14 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tollgate_client::Secret;
 use tollgate_core::MAX_TOKEN;
+use tollgate_guard::Introspected;
 use zeroize::Zeroizing;
 
 use crate::authority::{Answer, Authority, Reading};
 use crate::problem::Problem;
 use crate::setup::Own;
 
-use super::answer::{INTROSPECTION, Verdict};
+const INTROSPECTION: &str = "the introspection of a token";
 
 /// How often the client's credentials are read again while they are refused.
 const READ_EVERY: Duration = Duration::from_secs(5);
@@ -42,7 +43,7 @@ impl Asker {
     }
 
     /// Asks about a token. Returns also when it asked.
-    pub(super) async fn ask(&self, token: &[u8]) -> Result<(Verdict, Reading), Problem> {
+    pub(super) async fn ask(&self, token: &[u8]) -> Result<(Introspected, Reading), Problem> {
         let client = self.client(None).await?;
         let answer = match self.send(&client, token).await? {
             refused if refused.response.status() == StatusCode::UNAUTHORIZED => {
@@ -54,8 +55,8 @@ impl Asker {
         };
         match answer.response.status() {
             StatusCode::OK => {
-                let verdict = Verdict::read(answer.response.body(), &self.authority.issuer)?;
-                Ok((verdict, answer.sent))
+                let introspected = Introspected::read(answer.response.body(), &self.authority.issuer);
+                Ok((introspected.ok_or(Problem::Malformed(INTROSPECTION))?, answer.sent))
             }
             status => Err(Problem::Status { what: INTROSPECTION, status: status.as_u16() }),
         }

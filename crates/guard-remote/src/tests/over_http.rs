@@ -81,7 +81,7 @@ async fn keys_come_over_a_connection_and_from_nowhere_else() {
     let verifier = RemoteVerifier::builder(url.as_str(), AUDIENCE).without_revocations().start().unwrap();
     verifier.ready().await;
     // The token was issued by another authority.
-    let foreign = token(&key, tollgate_guard::SystemClock.now());
+    let foreign = token(&key, tollgate_clock::SystemClock.now());
     assert_eq!(decide(&verifier, &foreign).await, refused(TokenError::Issuer));
     assert_eq!(*called.lock().unwrap(), ["/.well-known/oauth-authorization-server", "/oauth2/jwks"]);
 }

@@ -5,7 +5,8 @@ use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use tollgate_core::wire::Code;
-use tollgate_guard::{Denial, Principal, Realm};
+use tollgate_guard::{Denial, Principal};
+use tollgate_http::Realm;
 use tollgate_http::refusal::{Dialect, Reason, Refusal};
 
 use super::asks::Asks;

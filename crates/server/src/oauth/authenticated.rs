@@ -7,10 +7,9 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use tokio::time::{Instant, timeout};
 use tollgate_core::{ClientId, Scope, SecretId};
-use tollgate_http::{Problem, Problems, Source};
+use tollgate_http::{Problem, Problems, Source, credentials};
 use tollgate_installation::{Installation, Registered, Unproved};
 use zeroize::Zeroizing;
 
@@ -188,15 +187,8 @@ const NO_CLIENT: ClientId = ClientId::from_bytes([0; 16]);
 
 /// Reads HTTP Basic, with both parts form-urlencoded (RFC 6749 §2.3.1). No other scheme is supported.
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials<'static>>, Error> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let Some(line) = lines.next() else { return Ok(None) };
-    if lines.next().is_some() {
-        return Err(Problem::new("Authorization", "is there twice").into());
-    }
-    let Some((scheme, encoded)) = line.as_bytes().split_at_checked(6) else { return Ok(None) };
-    if !scheme.eq_ignore_ascii_case(b"Basic ") {
-        return Ok(None);
-    }
+    let twice = |_| Error::from(Problem::new("Authorization", "is there twice"));
+    let Some(encoded) = credentials(headers, "Basic").map_err(twice)? else { return Ok(None) };
     let decoded = Zeroizing::new(STANDARD.decode(encoded.trim_ascii()).map_err(|_| UNREADABLE)?);
     let text = std::str::from_utf8(&decoded).map_err(|_| UNREADABLE)?;
     let (id, secret) = text.split_once(':').ok_or(UNREADABLE)?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use tollgate_core::wire::Code;
-use tollgate_guard::Realm;
+use tollgate_http::Realm;
 use tollgate_http::refusal::Dialect;
 
 use crate::error::{Error, status};

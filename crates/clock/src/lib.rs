@@ -1,4 +1,7 @@
-//! The system's clock.
+//! The clocks of the system, for whoever is not given one.
+//!
+//! Time is an argument everywhere else: a program reads [`SystemClock`] at its edge, or hands it to what reads a
+//! [`Clock`]. What only writes a time down and decides nothing by it, as a line of the log does, needs no clock of here.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -6,18 +9,13 @@ use std::time::Duration;
 
 use tollgate_core::{Clock, Timestamp, Uptime};
 
-/// Reads the system's wall clock: on Linux the coarse one, which the kernel advances every 1 to 10 ms. Reading it takes a
-/// fraction of the time, and tokens count in whole seconds.
+/// Reads the system's clocks: the [wall clock](wall()), and the time that the machine has been up.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-#[cfg(target_os = "linux")]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        use rustix::time::{ClockId, clock_gettime};
-        // A time before 1970 counts as 1970: no token is valid then.
-        let since_1970 = clock_gettime(ClockId::RealtimeCoarse).try_into().unwrap_or_default();
-        Timestamp::from_seconds(0).after(since_1970)
+        Timestamp::from_seconds(0).after(wall())
     }
 
     fn uptime(&self) -> Uptime {
@@ -25,16 +23,22 @@ impl Clock for SystemClock {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
-    fn now(&self) -> Timestamp {
-        std::time::SystemTime::now().into()
-    }
+/// The time since 1970 in UTC, by the system's wall clock: on Linux the coarse one, which the kernel advances every 1 to
+/// 10 ms. Reading it takes a fraction of the time, and tokens count in whole seconds.
+///
+/// A time before 1970 counts as 1970: no token is valid then.
+#[cfg(target_os = "linux")]
+#[inline]
+pub fn wall() -> Duration {
+    use rustix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::RealtimeCoarse).try_into().unwrap_or_default()
+}
 
-    fn uptime(&self) -> Uptime {
-        uptime_of_the_process()
-    }
+/// The time since 1970 in UTC, by the system's wall clock. A time before 1970 counts as 1970: no token is valid then.
+#[cfg(not(target_os = "linux"))]
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
+pub fn wall() -> Duration {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Reads the uptime from the kernel's files, where a tool such as faketime that changes the clock of one process has no
