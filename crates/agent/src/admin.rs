@@ -39,7 +39,7 @@ impl Admin {
         if is_ready { Ok(()) } else { Err(Kind::NotReady.into()) }
     }
 
-    /// Answers a request of whoever watches.
+    /// Answers a request for health or metrics.
     pub(crate) fn handle(&self, request: &Request<Inbound>, door: Door) -> Response<AnswerBody> {
         let request_id = request_id(request.headers(), self.forward.cached().clock());
         let answer = self.answer(request, door);

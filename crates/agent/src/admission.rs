@@ -34,7 +34,7 @@ pub(crate) fn about<B>(request: &Request<B>, door: Door, names: &[HostName]) -> 
     browser(request)
 }
 
-/// Requires a path as target (RFC 9112 §3.2.1). HTTP/2 has paths only, except for CONNECT, and names the host separately.
+/// Requires a path as target (RFC 9112 §3.2.1). HTTP/2 has only paths, except for CONNECT, and names the host separately.
 fn target<B>(request: &Request<B>) -> Result<(), Kind> {
     let is_origin_form = request.version() == Version::HTTP_2 || request.uri().authority().is_none();
     let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
@@ -42,7 +42,7 @@ fn target<B>(request: &Request<B>) -> Result<(), Kind> {
     if is_path { Ok(()) } else { Err(Kind::Target) }
 }
 
-/// Refuses TRACE, which would bring the token back in the answer (RFC 9110 §9.3.8).
+/// Refuses TRACE, whose answer would contain the token (RFC 9110 §9.3.8).
 fn trace(method: &Method) -> Result<(), Kind> {
     if *method == Method::TRACE { Err(Kind::Method) } else { Ok(()) }
 }
@@ -70,7 +70,7 @@ fn marker(headers: &HeaderMap, door: Door) -> Result<(), Kind> {
     if is_marked || door.is_none() { Ok(()) } else { Err(Kind::Marker) }
 }
 
-/// Refuses an upgrade to another protocol than WebSocket, which is passed on. An offer of HTTP/2, as Java makes it, is ignored
+/// Refuses an upgrade to another protocol than WebSocket, which is passed on. An offer of HTTP/2, as Java sends it, is ignored
 /// (RFC 9110 §7.8).
 fn upgrade(headers: &HeaderMap) -> Result<(), Kind> {
     let is = |value: &HeaderValue, name: &[u8]| value.as_bytes().eq_ignore_ascii_case(name);
@@ -103,7 +103,7 @@ mod tests {
         forward(&request.body(()).unwrap(), door, &[])
     }
 
-    /// Checks a valid request over TCP to which these headers are added.
+    /// Checks a valid request over TCP with these additional headers.
     fn tcp(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<(), Kind> {
         let fine = [("host", "127.0.0.1:7070"), ("x-tollgate-agent", "1")];
         check(TCP, method, target, &[&fine, headers].concat())

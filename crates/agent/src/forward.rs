@@ -28,12 +28,12 @@ use crate::upstream::Upstream;
 /// The body of an answer: the upstream's, or the agent's own.
 pub(crate) type AnswerBody = Either<Incoming, Full<Bytes>>;
 
-/// Forwards requests to one upstream, with the token.
+/// Forwards requests to the upstream, with the token.
 pub(crate) struct Forward {
     upstream: forward::Upstream<Body>,
     authorizer: Authorizer,
     counters: Counters,
-    /// The last request to the upstream failed, which has been logged.
+    /// Whether the last request to the upstream failed, which has been logged.
     failing: AtomicBool,
     /// Names that requests may have as their host.
     pub(crate) names: Vec<HostName>,
@@ -43,7 +43,7 @@ pub(crate) struct Forward {
     pub(crate) stopping: AtomicBool,
 }
 
-/// The body that is sent.
+/// The body that is sent to the upstream.
 type Body = Replay<Watched<Inbound>>;
 
 impl Forward {
@@ -76,7 +76,7 @@ impl Forward {
         span: Option<&RequestSpan>,
     ) -> Result<Response<Incoming>, Refusal> {
         admission::forward(&request, door, &self.names)?;
-        // Only the agent decides whose token is sent.
+        // Only the agent decides which token is sent.
         request.headers_mut().remove(AUTHORIZATION);
         request.headers_mut().remove(MARKER);
         let mut key = None;
@@ -130,14 +130,14 @@ fn refusal(error: &ForwardError<CallError<SendError>>, key: Option<HeaderValue>)
     kind.into()
 }
 
-/// Sends one request to the upstream.
+/// Sends one request to the upstream, and repeats it if needed.
 struct Sending<'a> {
     upstream: &'a forward::Upstream<Body>,
-    /// The `Idempotency-Key` that it was sent with.
+    /// The `Idempotency-Key` that the request was sent with.
     key: &'a mut Option<HeaderValue>,
     /// Where it is recorded, if it is.
     within: Option<(&'a Traces, &'a RequestSpan)>,
-    /// How often it was sent so far.
+    /// How often it has been sent so far.
     sent: u32,
 }
 
@@ -201,7 +201,7 @@ impl Forward {
     }
 }
 
-/// Wraps the body of an answer that the agent itself gives.
+/// Wraps the body of an answer of the agent itself.
 pub(crate) fn own(body: Bytes) -> AnswerBody {
     Either::Right(Full::from(body))
 }

@@ -93,28 +93,29 @@ use serve::{Answering, serve};
 pub use tollgate_http::{HostName, NotAHostName};
 pub use upstream::Upstream;
 
-/// The proxy.
+/// A local proxy that adds the token to requests.
 pub struct Agent {
     forward: Forward,
     limits: edge::Limits,
 }
 
 impl Agent {
-    /// Forwards to `upstream` with the tokens of `cached`, through the proxy that the environment names for it. It fails where TLS
-    /// can't be set up, or there is no way to use the proxy.
+    /// Forwards to `upstream` with the tokens of `cached`, through the proxy that the environment names for it. Fails if TLS
+    /// can't be set up, or the proxy can't be used.
     pub fn new(upstream: Upstream, cached: Cached, limits: Limits) -> Result<Self, AgentError> {
         let forward = Forward::new(upstream, cached, limits.upstream)?;
         Ok(Self { forward, limits: limits.callers })
     }
 
-    /// Takes requests whose `Host` is one of these names, too.
+    /// Also accepts requests whose `Host` is one of these names.
     #[must_use]
     pub fn allow_hosts(mut self, names: Vec<HostName>) -> Self {
         self.forward.names = names;
         self
     }
 
-    /// Records requests in these traces, and passes them on to the upstream. Without it the caller's go there as they came.
+    /// Records requests in these traces, and passes these on to the upstream. Otherwise the caller's trace headers are passed on
+    /// unchanged.
     #[must_use]
     pub fn trace(mut self, traces: Traces) -> Self {
         self.forward.traces = Some(traces);

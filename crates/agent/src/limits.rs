@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tollgate_http::forward;
 
-/// How long a connection may be silent, at its start, in a head and between requests.
+/// How long a connection may be silent, at its start, within a head and between requests.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How long a caller may read nothing of an answer: it may process a stream as it comes.
+/// How long a caller may stop reading an answer: it may process a stream as it arrives.
 const STALL: Duration = Duration::from_secs(15 * 60);
 
 /// Limits on connections, bytes and time.

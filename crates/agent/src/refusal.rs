@@ -11,10 +11,10 @@ use tollgate_http::{RequestId, X_REQUEST_ID};
 
 use tollgate_client::{Clock, IDEMPOTENCY_KEY};
 
-/// The header with the kind of an answer of the agent's own. It is removed from answers of the upstream.
+/// The header with the kind of one of the agent's own answers. It is removed from answers of the upstream.
 pub(crate) const AGENT_ERROR: HeaderName = HeaderName::from_static("tollgate-agent-error");
 
-/// What may be sent, among what is commonly used (RFC 9110 §10.2.1).
+/// The allowed methods, among those that are commonly used (RFC 9110 §10.2.1).
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// Makes the kinds of one table, so that none is without an answer.
@@ -28,7 +28,7 @@ macro_rules! kinds {
             /// All of them, each at its number.
             pub(crate) const ALL: [Self; [$($label),*].len()] = [$(Self::$kind),*];
 
-            /// The kind as a text, for the header and the metrics.
+            /// Returns the kind as text, for the header and the metrics.
             pub(crate) fn label(self) -> &'static str {
                 match self { $(Self::$kind => $label),* }
             }
@@ -73,11 +73,11 @@ kinds! {
         "There is /healthz, /readyz and /metrics.";
 }
 
-/// An answer of the agent's own.
+/// One of the agent's own answers.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) kind: Kind,
-    /// When to try again.
+    /// How long the caller should wait before it tries again.
     pub(crate) retry_after: Option<Duration>,
     /// The `Idempotency-Key` that the request was sent with, for the next attempt.
     pub(crate) key: Option<HeaderValue>,

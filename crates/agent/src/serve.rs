@@ -17,9 +17,9 @@ use crate::refusal::AGENT_ERROR;
 /// Who answers the requests of some listeners. It is one type for all, so that what speaks HTTP is compiled once.
 #[derive(Clone)]
 pub(crate) enum Answering {
-    /// The proxy.
+    /// Forwards the requests of callers.
     Callers(Arc<Forward>),
-    /// Health and metrics.
+    /// Answers requests for health and metrics.
     Watchers(Arc<Admin>),
 }
 

@@ -26,16 +26,16 @@ fn describe() {
     describe_gauge!("tollgate_agent_connections", "Open connections.");
 }
 
-/// The counters. They are looked up once, so that counting takes no lock.
+/// The counters of requests. They are looked up once, so that counting takes no lock.
 pub(crate) struct Counters {
-    /// Answers of the upstream, by the first digit of the status.
+    /// The upstream's answers, by the first digit of the status.
     answered: [Counter; 5],
     refused: [Counter; Kind::ALL.len()],
     seconds: Histogram,
 }
 
 impl Counters {
-    /// Looks them up in the recorder that is installed now.
+    /// Looks up the counters in the recorder that is installed now.
     pub(crate) fn new() -> Self {
         describe();
         let answered = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -58,7 +58,7 @@ impl Counters {
     }
 }
 
-/// The number of open connections.
+/// Returns the gauge of open connections.
 pub(crate) fn connections() -> Gauge {
     gauge!("tollgate_agent_connections")
 }

@@ -1,11 +1,11 @@
-//! The spans of a request that is forwarded: its own, and one each time that it is sent.
+//! The spans of a forwarded request: its own, and one for each time that it is sent.
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tollgate_http::forward::{Failure, SendError};
 use tollgate_telemetry::{CallSpan, Received, RequestSpan, Traces, Trust};
 
-/// Starts the span of a request, if it is recorded. Whoever may use the agent decides by itself what is.
+/// Starts the span of a request, if it is recorded. Everybody who may use the agent may decide that.
 pub(crate) fn received<B>(traces: Option<&Traces>, request: &Request<B>) -> Option<RequestSpan> {
     traces?.received(Received {
         method: request.method(),

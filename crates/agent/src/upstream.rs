@@ -1,11 +1,11 @@
-//! Where the agent forwards to.
+//! The upstream that the agent forwards to.
 
 use http::Uri;
 use tollgate_client::{ConfigurationError, HttpHosts, Origin};
 use tollgate_http::forward::Target;
 use url::Url;
 
-/// The one place that requests are forwarded to: an origin, and what its paths begin with.
+/// The upstream that requests are forwarded to: an origin, and a prefix of its paths.
 #[derive(Debug, Clone)]
 pub struct Upstream {
     pub(crate) origin: Origin,
@@ -13,12 +13,12 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Takes the URL of the upstream. It must be https, unless it is on this machine.
+    /// Makes an upstream from its URL, which must be https unless it is on this machine.
     pub fn new(url: &str) -> Result<Self, ConfigurationError> {
         Self::allowing(url, &HttpHosts::default())
     }
 
-    /// The same, and over http to these hosts, too.
+    /// Makes an upstream from its URL, which may be http to these hosts, too.
     pub fn allowing(url: &str, http_hosts: &HttpHosts) -> Result<Self, ConfigurationError> {
         let origin = Origin::allowing(url, http_hosts)?;
         // Parsed as `Origin` parses it, so that both have the host in lower case and in ASCII.

@@ -1,4 +1,4 @@
-//! The service as hyper calls it: refuses ambiguous requests and counts the others from call to last byte.
+//! The service that hyper calls: refuses ambiguous requests and counts the others from the call to the last byte.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -47,7 +47,7 @@ where
     type Body = B;
 }
 
-/// One connection's service.
+/// The service for one connection.
 #[derive(Debug)]
 pub(crate) struct Admission<S> {
     inner: S,
@@ -61,7 +61,7 @@ impl<S> Admission<S> {
     }
 
     fn admit(&self, request: &mut Request<Incoming>) -> Result<(), Refusal> {
-        // On HTTP/1.1 hyper has measured the head.
+        // On HTTP/1.1 hyper has limited the head.
         if request.version() >= Version::HTTP_2 && is_too_large(request, &self.shared.limits) {
             return Err(Refusal::HeadTooLarge);
         }
@@ -110,7 +110,7 @@ impl<S: Inner> hyper::service::Service<Request<Incoming>> for Admission<S> {
     }
 }
 
-/// Whether there are too many headers or too much in them, counted as in RFC 9113 §6.5.2.
+/// Says whether there are too many headers or too many bytes in them, counted as in RFC 9113 §6.5.2.
 fn is_too_large<B>(request: &Request<B>, limits: &Limits) -> bool {
     let target = request.uri();
     let target = target.path_and_query().map_or(0, |path| path.as_str().len())
@@ -120,7 +120,7 @@ fn is_too_large<B>(request: &Request<B>, limits: &Limits) -> bool {
     headers.len() > limits.max_headers || target + size > limits.head_bytes
 }
 
-/// RFC 9112 §3.2: exactly one `Host`, well formed; RFC 9113 §8.3.1: `:authority` in its place.
+/// Requires exactly one well-formed `Host` (RFC 9112 §3.2), or `:authority` in its place (RFC 9113 §8.3.1).
 fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next();
@@ -141,14 +141,14 @@ fn one_host<B>(request: &Request<B>) -> Result<Option<&HeaderValue>, Refusal> {
     Ok(host)
 }
 
-/// A host and, behind the last colon, its port.
+/// Says whether a text is a host with an optional port after the last colon.
 fn is_host(text: &[u8]) -> bool {
     let port = text.rsplit(|byte| matches!(byte, b':' | b']')).next().unwrap_or_default();
     let has_port = port.len() < text.len() && text[text.len() - port.len() - 1] == b':';
     text.iter().all(|byte| IN_HOST[usize::from(*byte)]) && (!has_port || port.iter().all(u8::is_ascii_digit))
 }
 
-/// The bytes of a host and its port (RFC 3986 §3.2.2); no user information, no list.
+/// The bytes of a host and its port (RFC 3986 §3.2.2), without user information and lists.
 const IN_HOST: [bool; 256] = {
     let mut host = [false; 256];
     let mut byte = 0_u8;
@@ -165,7 +165,7 @@ const IN_HOST: [bool; 256] = {
     host
 };
 
-/// Requires a target that begins with `/`, and takes an absolute one (RFC 9112 §3.2.2) back to that form.
+/// Requires a target that begins with `/`, and reduces an absolute one (RFC 9112 §3.2.2) to that form.
 ///
 /// An origin server must accept the absolute form. Its host must be the one in `Host`, so that every reader of the
 /// request sees the same one. `CONNECT` and `*` are refused: nothing here opens a tunnel or answers for the server as a
@@ -195,7 +195,7 @@ fn names(authority: &Authority, host: &HeaderValue) -> bool {
 }
 
 pin_project! {
-    /// A service that has been called, or is to be as soon as it is ready.
+    /// A service that has been called, or that will be as soon as it is ready.
     #[project = AnsweringProj]
     pub(crate) enum Answering<S: Inner> {
         Called { #[pin] future: S::Future },
@@ -204,8 +204,8 @@ pin_project! {
 }
 
 impl<S: Inner> Answering<S> {
-    /// Calls a service that is ready, as nearly all always are. Their futures are large, and called later this one would be copied to
-    /// where it is polled.
+    /// Calls a service that is ready, as nearly all always are. Their futures are large, and a future that is made later would have
+    /// to be copied to where it is polled.
     fn begin(mut service: S, request: Request<Inbound>) -> Self {
         match service.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Self::Called { future: service.call(request) },
@@ -227,7 +227,7 @@ impl<S: Inner> Future for Answering<S> {
 }
 
 pin_project! {
-    /// A request until its answer begins: with the service, its body read on, or refused.
+    /// A request until its answer begins: with the service, having its body read, or refused.
     #[project = HandlingProj]
     pub(crate) enum Handling<S: Inner> {
         Inner {
@@ -254,7 +254,7 @@ impl<S: Inner> Future for Handling<S> {
         if let HandlingProj::Inner { answering, says_close, read_on, in_flight } = self.as_mut().project() {
             let Poll::Ready(Ok(mut response)) = answering.poll(cx) else { return Poll::Pending };
             let in_flight = in_flight.take().expect(READY);
-            // hyper says so by itself only when it was told to end before the answer.
+            // hyper adds the header itself only if it was told to end before the answer.
             let mut close = *says_close && in_flight.shared().is_draining();
             if let Some(read_on) = *read_on {
                 match rest(&response, close, read_on, &in_flight) {
@@ -279,7 +279,7 @@ impl<S: Inner> Future for Handling<S> {
                 match left {
                     Left::Nothing => {}
                     Left::More => say_close(&mut response),
-                    // What was done is not called undone.
+                    // An answer to a completed request must not say that it failed.
                     Left::Broken if !response.status().is_client_error() => say_close(&mut response),
                     Left::Broken => {
                         let rules = &in_flight.shared().rules;
@@ -313,18 +313,18 @@ fn say_close<B>(response: &mut Response<B>) {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
-/// What comes before the head of an answer.
+/// The step before the head of an answer.
 enum Ahead {
     Answer { last: bool },
     Read(Reading),
 }
 
-/// Decides about what the service left of the body: hyper would close the connection without a word.
+/// Decides what to do about the rest of the body that the service has not read: hyper would just close the connection.
 fn rest<B>(response: &Response<B>, last: bool, read_on: ReadOn, in_flight: &InFlight) -> Ahead {
     let status = response.status();
     match in_flight.rest_of_body() {
         Rest::Nothing => Ahead::Answer { last },
-        // Whether whoever has the body reads it to its end is not known yet, and can't be said any more when it is.
+        // It isn't known yet whether the reader of the body will read it to its end, and it will be too late to announce it then.
         Rest::OutOfReach => Ahead::Answer { last: true },
         Rest::Body(_) if last || status == StatusCode::REQUEST_TIMEOUT => Ahead::Answer { last: true },
         Rest::Body(body) => Reading::begin(body, read_on).map_or(Ahead::Answer { last: true }, Ahead::Read),
@@ -332,7 +332,7 @@ fn rest<B>(response: &Response<B>, last: bool, read_on: ReadOn, in_flight: &InFl
 }
 
 pin_project! {
-    /// The body of an answer; hyper drops it when it has taken the last of it.
+    /// The body of an answer; hyper drops it when it has taken the last part.
     pub(crate) struct Answer<B> {
         #[pin]
         content: Content<B>,

@@ -2,21 +2,21 @@
 
 use memchr::memchr;
 
-/// Where the reader is in the chunks of a body.
+/// The position of the reader in the chunks of a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chunks(At);
 
 #[derive(Clone, Copy, Debug)]
 enum At {
-    /// In the digits of a size; `None` before the first one.
+    /// Within the digits of a size; `None` before the first one.
     Size(Option<u64>),
-    /// In what is allowed between a size and an extension.
+    /// Within white space between a size and an extension.
     Space(u64),
     /// Before the name of an extension.
     Semicolon(u64),
     Extension(u64),
     Quoted(u64),
-    /// Behind a backslash between quotes.
+    /// After a backslash between quotes.
     Escaped(u64),
     SizeEnds(u64),
     Data(u64),
@@ -36,12 +36,12 @@ impl Chunks {
         Self(At::Size(None))
     }
 
-    /// Whether the body is complete.
+    /// Says whether the body is complete.
     pub(crate) const fn have_ended(self) -> bool {
         matches!(self.0, At::Ended)
     }
 
-    /// Reads on from the first of these bytes, of which there is one at least, and says how many it has read; `None` if
+    /// Reads on from the first of these bytes, of which there must be at least one, and returns how many it has read; `None` if
     /// they are not valid.
     #[expect(clippy::match_same_arms, reason = "a line is a transition")]
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
@@ -95,13 +95,13 @@ impl Chunks {
     }
 }
 
-/// A byte of a token (RFC 9110 §5.6.2).
+/// Says whether a byte may be in a token (RFC 9110 §5.6.2).
 const fn is_in_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
-/// A byte within quotes (RFC 9110 §5.6.4).
+/// Says whether a byte may be within quotes (RFC 9110 §5.6.4).
 const fn is_text(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }

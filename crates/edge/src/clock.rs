@@ -1,4 +1,4 @@
-//! A coarse clock, for deadlines of many connections.
+//! A coarse clock for the deadlines of many connections.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
-/// How often the coarse clock moves, in milliseconds: deadlines are late by up to this, never early.
+/// How often the coarse clock advances, in milliseconds: deadlines are late by at most this, never early.
 const TICK: u64 = 100;
 
-/// Milliseconds since the edge started, kept by [`Clock::run`], so that a request costs no clock read.
+/// The milliseconds since the edge started, advanced by [`Clock::run`], so that a request needs no clock reading.
 #[derive(Debug)]
 pub(crate) struct Clock {
     origin: Instant,
@@ -21,7 +21,7 @@ impl Clock {
         Self { origin: Instant::now(), coarse: AtomicU64::new(0) }
     }
 
-    /// Moves the coarse clock for as long as it is polled.
+    /// Advances the coarse clock for as long as it is polled.
     pub(crate) async fn run(&self) -> Infallible {
         let mut ticks = tokio::time::interval(Duration::from_millis(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -39,13 +39,13 @@ impl Clock {
         self.origin + Duration::from_millis(at)
     }
 
-    /// The end of the current tick: a time that is not yet over.
+    /// Returns the end of the current tick: a time that has not passed yet.
     pub(crate) fn stamp(&self) -> u64 {
         self.coarse.load(Relaxed) + TICK
     }
 }
 
-/// A duration in milliseconds.
+/// Returns a duration in milliseconds.
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -8,9 +8,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use crate::refusal::Refusal;
 use crate::rules::Rules;
 
-/// How long a connection is kept after its end for what the peer still sends.
+/// How long a connection is kept after its end to read what the peer still sends.
 const LINGER: Duration = Duration::from_secs(1);
-/// How much of that is read, in bytes: a body over the limit, say.
+/// How many bytes are read then, such as of a body over the limit.
 pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 
 /// Answers with `refusal` and ends the connection.
@@ -26,7 +26,7 @@ pub(crate) async fn refuse<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io, refus
     }
 }
 
-/// Ends the sending side first, then reads until the peer has ended its own (RFC 9112 §9.6).
+/// Ends the sending side first, then reads until the peer has ended its side (RFC 9112 §9.6).
 ///
 /// A socket that is closed with unread bytes in it resets the connection, and the reset may overtake the
 /// answer.
@@ -43,6 +43,6 @@ pub(crate) async fn linger<Io: AsyncRead + AsyncWrite + Unpin>(mut io: Io) {
         }
         io::Result::Ok(())
     });
-    // However it went, the connection is over.
+    // Whatever the result, the connection has ended.
     let _ = ended.await;
 }

@@ -21,24 +21,24 @@ use crate::tap::Tap;
 use crate::watch::{Connection, Ending, watch};
 use crate::{closing, switched};
 
-/// A connection in the clear or over TLS. It is one type for the same reason as [`Socket`](crate::listener::Socket).
+/// A connection with or without TLS. It is one type for the same reason as [`Socket`](crate::listener::Socket).
 type Stream<Io> = Either<Io, Box<TlsStream<Io>>>;
 
 type Http1<S, Io> = http1::Connection<TokioIo<Tap<Stream<Io>>>, Admission<S>>;
 type Http2<S, Io> = http2::Connection<TokioIo<Tap<Stream<Io>>>, Admission<S>, TokioExecutor>;
 
-/// RFC 9113 §3.4.
+/// The first bytes of an HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// What the first read takes, in bytes: an ordinary head whole.
+/// The size of the first read, in bytes: enough for an ordinary head.
 const FIRST_READ: usize = 1024;
-/// hyper's read and write buffer of an HTTP/1.1 connection, in bytes: the largest body in few pieces.
+/// The size of hyper's read and write buffer of an HTTP/1.1 connection, in bytes: enough for the largest body in few pieces.
 const BUFFER: usize = 64 * 1024;
-/// The window of an HTTP/2 stream in bytes, and what it may have buffered of its answer: the largest body.
+/// The window of an HTTP/2 stream in bytes, and the limit on its buffered answer: enough for the largest body.
 const STREAM_WINDOW: u32 = 64 * 1024;
-/// The window of an HTTP/2 connection in bytes: what its peer may make us hold.
+/// The window of an HTTP/2 connection in bytes: the most that its peer can make this process hold.
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 
-/// Serves a connection in the clear, where the first bytes tell the version of HTTP.
+/// Serves a connection without TLS, where the first bytes determine the version of HTTP.
 pub(crate) async fn serve<Io, S>(mut io: Io, service: S, shared: &Arc<Shared>)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -67,7 +67,7 @@ where
     speak(Either::Left(io), first.freeze(), protocol, service, shared).await;
 }
 
-/// Serves a connection over TLS, where the handshake tells the version (RFC 7301).
+/// Serves a connection with TLS, where the handshake determines the version (RFC 7301).
 pub(crate) async fn serve_tls<Io, S>(io: Io, tls: TlsAcceptor, service: S, shared: &Arc<Shared>)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -119,7 +119,7 @@ where
     }
 }
 
-/// Sends the refusal that is due, if any, on an HTTP/1.1 connection that hyper is done with, and ends it.
+/// Sends the pending refusal, if there is one, on an HTTP/1.1 connection that hyper has finished with, and ends it.
 async fn close<Io>(io: Io, ended: bool, ending: Ending, pulse: &Pulse, rules: &Rules)
 where
     Io: AsyncRead + AsyncWrite + Unpin,
@@ -133,7 +133,7 @@ where
         Ending::Served(Err(error)) if pulse.is_quiet() && error.is_parse() => {
             closing::refuse(io, Refusal::NOT_HTTP, rules).await;
         }
-        // The peer ended its side in the middle of a head; it may still read.
+        // The peer ended its side within a head; it may still read.
         Ending::Served(Err(error)) if pulse.phase() == Phase::Head && error.is_incomplete_message() => {
             closing::refuse(io, Refusal::NOT_HTTP, rules).await;
         }
@@ -145,9 +145,9 @@ where
 fn http1(shared: &Shared) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        // Its timer also runs between requests, and costs each of them one: the pulse is watched instead.
+        // hyper's timer also runs between requests, and costs each of them one: the pulse is watched instead.
         .header_read_timeout(None)
-        // A peer that ends its side after the request still gets the answer, and its leaving drops no
+        // A peer that ends its side after the request still gets the answer, and leaving doesn't drop the
         // handler.
         .half_close(!shared.rules.ends_with_caller)
         .max_headers(shared.limits.max_headers)
@@ -161,16 +161,16 @@ fn http2(shared: &Shared) -> http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(shared.limits.max_streams)
-        // Twice the limit, which admission holds to: a list over this one h2 answers itself, without our
+        // Twice the limit that admission applies: h2 answers a list over this one itself, without the
         // envelope.
         .max_header_list_size(u32::try_from(2 * shared.limits.head_bytes).unwrap_or(u32::MAX))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(STREAM_WINDOW as usize)
-        // A peer that is gone without a word is noticed.
+        // Notices a peer that has disappeared silently.
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
-        // Rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671).
+        // Limits against rapid reset (CVE-2023-44487) and MadeYouReset (CVE-2025-8671).
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(64);
     builder

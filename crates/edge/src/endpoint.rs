@@ -47,7 +47,7 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// The address, unless it is a path.
+    /// Returns the address, unless it is a path.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(address) => Some(*address),
@@ -59,18 +59,18 @@ impl Endpoint {
 /// Why nobody can listen somewhere, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another process listens there.
+    /// Another process listens on it.
     #[error("{0} is taken by another process: stop that one, or choose another place")]
     Taken(Endpoint),
-    /// The path is taken by something that is not a socket. It is left alone.
+    /// The path leads to something that is not a socket, which is not touched.
     #[error("{0} is there and is no socket: delete it, or choose another place")]
     NotASocket(Endpoint),
-    /// The system refuses to listen there.
+    /// The system refuses to listen on it.
     #[error("can't listen on {endpoint}: {source}")]
     Refused {
-        /// The endpoint.
+        /// The endpoint of the agent.
         endpoint: Endpoint,
-        /// The error of the system.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -89,7 +89,7 @@ enum Listening {
 }
 
 impl EndpointListener {
-    /// Starts to listen. A socket in the file system can be used by this user and root only, from the start.
+    /// Starts to listen. A socket in the file system can only be used by this user and root, from the start.
     pub async fn bind(endpoint: &Endpoint) -> Result<Self, BindError> {
         let refused = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => BindError::Taken(endpoint.clone()),
@@ -108,7 +108,7 @@ impl EndpointListener {
         }))
     }
 
-    /// Where it listens. A port of 0 has been replaced by the one that the system chose.
+    /// Returns where it listens. Port 0 is replaced by the one that the system chose.
     pub fn endpoint(&self) -> Endpoint {
         match &self.0 {
             Listening::Tcp(_, address) => Endpoint::Tcp(*address),

@@ -1,19 +1,19 @@
-//! The framing of HTTP/1.1, read strictly and before hyper reads it.
+//! Reads the framing of HTTP/1.1 strictly, before hyper reads it.
 //!
-//! What a proxy in front of the edge and hyper could read differently is refused: that is how request smuggling is tried
-//! (RFC 9112 §11.2). hyper takes more than has one reading, and hides what it took. So the bytes of a connection pass
-//! through here first, and hyper sees only what has passed: of these it makes the same messages, whatever it would take
-//! beside them.
+//! Bytes that a proxy in front of the edge and hyper could read differently are refused: request smuggling relies on them
+//! (RFC 9112 §11.2). hyper accepts more than has one reading, and doesn't report it. So the bytes of a connection pass
+//! through here first, and hyper sees only those that have passed: it makes the same messages of these, whatever else it would
+//! accept.
 
 use memchr::memchr;
 
 use crate::chunks::Chunks;
 
-/// Where the reader is in the messages of a connection. It keeps no bytes, so it doesn't matter how they are cut.
+/// The position of the reader in the messages of a connection. It keeps no bytes, so the boundaries of reads don't matter.
 #[derive(Debug)]
 pub(crate) struct Framing {
     at: At,
-    /// Whether the last byte of a line that isn't complete is a carriage return.
+    /// Whether the last byte of an incomplete line is a carriage return.
     carriage_return: bool,
     length: Option<u64>,
     is_chunked: bool,
@@ -21,23 +21,23 @@ pub(crate) struct Framing {
 
 #[derive(Clone, Copy, Debug)]
 enum At {
-    /// Before a request, where empty lines say nothing (RFC 9112 §2.2).
+    /// Before a request, where empty lines are ignored (RFC 9112 §2.2).
     Start,
     RequestLine,
     /// At the beginning of a header line.
     Line,
-    /// Behind the carriage return of an empty line: the one that ends a head, or one before it.
+    /// After the carriage return of an empty line: the line that ends a head, or one before a request.
     EmptyLine {
         ends_head: bool,
     },
-    /// In what may become one of the names that matter: how much of it has come.
+    /// Within a name that may be one of those that matter: how many of its bytes have come.
     Name(Name, usize),
     Length(Value<u64>),
-    /// In the value of `Transfer-Encoding`: how much of the one coding that is understood has come.
+    /// Within the value of `Transfer-Encoding`: how much of the only supported coding has come.
     Coding(Value<usize>),
-    /// In a header line of no interest.
+    /// Within a header line that doesn't matter.
     OtherLine,
-    /// In a body that has this many bytes more.
+    /// Within a body that has this many bytes left.
     Sized(u64),
     Chunked(Chunks),
 }
@@ -57,7 +57,7 @@ impl Name {
     }
 }
 
-/// Where in a value the reader is. Spaces around it don't belong to it (RFC 9110 §5.5).
+/// The position of the reader in a value. Spaces around it don't belong to it (RFC 9110 §5.5).
 #[derive(Clone, Copy, Debug)]
 enum Value<T> {
     Before,
@@ -66,24 +66,24 @@ enum Value<T> {
     CarriageReturn(T),
 }
 
-/// The longest body that a length can tell, in bytes: some of those who pass requests on count with a sign.
+/// The longest body with a length, in bytes: some programs that pass requests on use signed numbers.
 const LONGEST: u64 = i64::MAX as u64;
 const CHUNKED: &[u8] = b"chunked";
 
-/// Why a message is refused, and how much may be made of it.
+/// Why a message is refused, and how much of it may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// How many of the bytes that were read last belong to what is not refused.
+    /// How many of the last bytes come before the refused part.
     pub(crate) before: usize,
     pub(crate) why: Fault,
 }
 
-/// What is wrong with a message.
+/// The fault of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// With its head: nothing can be made of the message.
+    /// Its head is wrong: none of the message can be used.
     Head(&'static str),
-    /// With the chunks of its body.
+    /// The chunks of its body are wrong.
     Body,
 }
 
@@ -102,8 +102,8 @@ impl Framing {
 
     /// Reads the next bytes of the connection.
     ///
-    /// A message whose head is refused is not to be seen at all, so what is `before` a refusal ends where the message
-    /// begins; of one whose body is refused everything up to the fault may be seen.
+    /// No part of a message with a refused head may be seen, so `before` ends where the message begins; of a message with a refused
+    /// body everything before the fault may be seen.
     pub(crate) fn read(&mut self, bytes: &[u8]) -> Result<(), Refused> {
         let (mut at, mut begin) = (0, 0);
         while at < bytes.len() {
@@ -123,7 +123,7 @@ impl Framing {
         Ok(())
     }
 
-    /// Reads a header line that has come whole, as nearly all have, and otherwise what there is of it.
+    /// Reads a header line that has arrived completely, as nearly all have, or otherwise the part of it that has.
     fn whole_line(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         let Some(end) = memchr(b'\n', bytes) else { return self.step(bytes) };
         let Some(line) = bytes[..end].strip_suffix(b"\r") else { return Err(BARE_LINE_FEED) };
@@ -145,7 +145,7 @@ impl Framing {
         Ok(end + 1)
     }
 
-    /// Reads on from the first of these bytes, and says how many it has read. It may read none and be elsewhere.
+    /// Reads on from the first of these bytes, and returns how many it has read. It may read none and only change its position.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         let byte = bytes[0];
         self.at = match (self.at, byte) {
@@ -184,8 +184,8 @@ impl Framing {
         if memchr(b'#', &bytes[..length]).is_some() { Err(FRAGMENT) } else { Ok(length) }
     }
 
-    /// Reads to the end of a line, as far as it has come. It is over where hyper takes it to be over, at a line feed; a
-    /// front end may take it for part of the line (RFC 9112 §2.2).
+    /// Reads to the end of a line, as far as it has arrived. The line ends where hyper lets it end, at a line feed; a
+    /// front end may take that for part of the line (RFC 9112 §2.2).
     fn line(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         let Some(end) = memchr(b'\n', bytes) else {
             self.carriage_return = bytes.ends_with(b"\r");
@@ -235,15 +235,15 @@ impl Framing {
         Ok(At::Coding(value))
     }
 
-    /// Equal lengths are one (RFC 9112 §6.3).
+    /// Takes a length. Repeated equal lengths count as one (RFC 9112 §6.3).
     fn take_length(&mut self, length: u64) -> Result<(), Fault> {
         let is_one = self.length.is_none_or(|other| other == length);
         self.length = Some(length);
         if is_one { Ok(()) } else { Err(LENGTH_FAULT) }
     }
 
-    /// A coding that is understood in another way by somebody else ends the body elsewhere: any other, a list (RFC 9112
-    /// §6.1), a second line, and another spelling, which is the same only to those who read it as RFC 9110 §7 has it.
+    /// Takes the coding. Any other than the supported one could end the body elsewhere for another reader: another name, a list (RFC 9112
+    /// §6.1), a second line, and another spelling, which is the same only for readers that follow RFC 9110 §7.
     fn take_coding(&mut self) -> Result<(), Fault> {
         let is_second = std::mem::replace(&mut self.is_chunked, true);
         if is_second { Err(CODING) } else { Ok(()) }
@@ -273,7 +273,7 @@ impl Framing {
     }
 }
 
-/// What stands behind the name of a header line and its colon, without the spaces around it.
+/// Returns the text after the name of a header line and its colon, without the spaces around it.
 fn value_of(line: &[u8], name: Name) -> Option<&[u8]> {
     let name = name.as_bytes();
     match line.split_at_checked(name.len()) {
@@ -294,7 +294,7 @@ fn length(digits: &[u8]) -> Option<u64> {
     others.iter().try_fold(longer(0, *first)?, |length, digit| longer(length, *digit))
 }
 
-/// A length with one digit more.
+/// Returns a length with one more digit; `None` if it is too long.
 fn longer(length: u64, digit: u8) -> Option<u64> {
     let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
     length.checked_mul(10)?.checked_add(digit).filter(|length| *length <= LONGEST)

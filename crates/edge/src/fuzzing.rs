@@ -1,8 +1,8 @@
-//! What `fuzz/` reaches of this crate's inside.
+//! Internal functions of this crate for the targets in `fuzz/`.
 
 use crate::framing::Framing;
 
-/// How many bytes of a connection, read in these pieces, may be seen by a parser of HTTP.
+/// Returns how many bytes of a connection, read in these pieces, a parser of HTTP may see.
 pub fn visible<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> usize {
     let mut framing = Framing::new();
     let mut seen = 0;

@@ -1,4 +1,4 @@
-//! Where connections come from: a TCP port or a socket in the file system.
+//! The sources of connections: a TCP port or a socket in the file system.
 
 use std::future::poll_fn;
 use std::io;
@@ -10,28 +10,28 @@ use tokio::net::unix::UCred;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_util::either::Either;
 
-/// A connection. It is one type, so that what speaks HTTP on it is compiled once for a service.
+/// A connection. It is one type, so that the HTTP code is compiled once for a service.
 pub type Socket = Either<TcpStream, UnixStream>;
 
 /// A socket that listens.
 ///
-/// A listener that serves some peers only (of a Unix socket, by their user) goes on to the next connection by itself.
+/// A listener that only serves some peers (for a Unix socket, by their user) goes on to the next connection by itself.
 pub trait Listener: Send + Sync {
-    /// Who connects: an address, or credentials.
+    /// The identity of the peer: an address, or credentials.
     type Peer: Send;
 
-    /// The address that a peer's connections count for; `None` where there are no strangers.
+    /// Returns the address that a peer's connections count for; `None` if there are no strangers.
     fn address(_: &Self::Peer) -> Option<IpAddr> {
         None
     }
 
-    /// Waits for the next connection; whoever stops waiting loses none.
+    /// Waits for the next connection; if the wait is aborted, no connection is lost.
     ///
-    /// No error is the end: one about a single peer, such as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), is
-    /// passed over, and after any other the edge tries again in a moment.
+    /// No error is final: one about a single peer, such as [`ConnectionAborted`](io::ErrorKind::ConnectionAborted), is
+    /// ignored, and after any other the edge tries again in a moment.
     fn accept(&self) -> impl Future<Output = io::Result<(Socket, Self::Peer)>> + Send;
 
-    /// Stops listening and hands out the connections that the kernel has established: closing the socket first would
+    /// Stops listening and returns the connections that the kernel has established: closing the socket first would
     /// reset them.
     fn into_established(self) -> impl Iterator<Item = (Socket, Self::Peer)> + Send;
 }
@@ -119,8 +119,8 @@ impl<L: Listener> Listener for Vec<L> {
     }
 }
 
-/// Answers are small and written whole; waiting for more to send would only delay them.
+/// Turns off delays: answers are small and written whole, so waiting for more to send would only delay them.
 fn without_delay(stream: &TcpStream) -> io::Result<()> {
-    // It fails only where the peer is gone already.
+    // It fails only if the peer is already gone.
     stream.set_nodelay(true).map_err(|_| io::ErrorKind::ConnectionAborted.into())
 }

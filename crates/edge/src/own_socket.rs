@@ -20,9 +20,9 @@ pub(crate) struct OwnSocket {
 /// The outcome of [`OwnSocket::bind`].
 #[derive(Debug)]
 pub(crate) enum Bound {
-    /// It listens.
+    /// The socket listens.
     Listening(OwnSocket),
-    /// The path is taken by something that is not a socket. It is left alone.
+    /// The path leads to something that is not a socket, which is not touched.
     NotASocket,
 }
 
@@ -78,7 +78,7 @@ impl Listener for OwnSocket {
     }
 }
 
-/// The name of a socket. It is removed on drop, unless another process has replaced it.
+/// The file of a socket. It is removed on drop, unless another process has replaced it.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -87,13 +87,13 @@ struct SocketFile {
     owner: u32,
 }
 
-/// Whether a process of user `peer` may use the socket of user `owner`.
+/// Says whether a process of user `peer` may use the socket of user `owner`.
 fn may_connect(peer: u32, owner: u32) -> bool {
     peer == owner || peer == 0
 }
 
 impl SocketFile {
-    /// The user that owns the socket.
+    /// Returns the user that owns the socket.
     fn owner(&self) -> u32 {
         self.owner
     }
@@ -103,7 +103,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let found = fs::symlink_metadata(&self.path);
         if found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode)) {
-            // A socket that can't be removed is one that nobody answers on.
+            // Best effort: no process answers on a socket that is left over.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -114,7 +114,7 @@ fn take_turn(folder: &Path) -> io::Result<File> {
     let folder = File::open(folder)?;
     match folder.try_lock() {
         Err(TryLockError::WouldBlock) => Err(io::ErrorKind::AddrInUse.into()),
-        // A file system without locks is not one where two start at once.
+        // On a file system without locks, two processes hardly start at once.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
     }
 }
@@ -189,7 +189,7 @@ mod tests {
         let (listener, file) = listen(&path).await;
         assert_eq!(OwnSocket::bind(&path).await.err().unwrap().kind(), io::ErrorKind::AddrInUse);
         UnixStream::connect(&path).await.unwrap();
-        // As after a crash: the name is there, and nobody answers.
+        // As after a crash: the file exists, and no process answers.
         drop(listener);
         std::mem::forget(file);
         let (_listener, _file) = listen(&path).await;

@@ -1,4 +1,4 @@
-//! What a connection is doing, as its I/O and its requests see it.
+//! The state of a connection, as its I/O and its requests see it.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,25 +8,25 @@ use hyper::upgrade::OnUpgrade;
 use crate::rest::{Rest, UnreadBody};
 use crate::shared::Shared;
 
-/// The version of HTTP that a connection speaks.
+/// The version of HTTP that a connection uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Http1,
     Http2,
 }
 
-/// Where an HTTP/1.1 connection is between two requests.
+/// The phase of an HTTP/1.1 connection between two requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// No byte has come yet.
+    /// No byte has arrived yet.
     FirstByte,
-    /// A request has begun and its head is not whole.
+    /// A request has begun and its head is not complete.
     Head,
     /// A request is with the service, or its answer is being written.
     Handling,
-    /// The answer is complete and not all of it written.
+    /// The answer is complete, but not all of it is written.
     Flushing,
-    /// Everything is answered.
+    /// All requests are answered.
     Idle,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Pulse {
     unread: AtomicU32,
     progress: AtomicU64,
     switched: AtomicBool,
-    /// Whoever has switched behind the service.
+    /// The other side of a connection that has switched to another protocol.
     other_side: Mutex<Option<OnUpgrade>>,
     unread_body: UnreadBody,
 }
@@ -85,22 +85,22 @@ impl Pulse {
         Phase::from_u8(self.phase.load(Relaxed))
     }
 
-    /// When the phase began, where it has a limit of its own.
+    /// Returns when the phase began, if it has a limit of its own.
     pub(crate) fn since(&self) -> u64 {
         self.since.load(Relaxed)
     }
 
-    /// Whether a request is with the service or its answer unfinished.
+    /// Says whether a request is with the service or its answer is unfinished.
     pub(crate) fn is_busy(&self) -> bool {
         self.requests.load(Relaxed) > 0
     }
 
-    /// Whether nothing that the service answered can be under way, so that what hyper writes is its own.
+    /// Says whether no answer of the service can be in progress, so that hyper writes only its own bytes.
     pub(crate) fn is_quiet(&self) -> bool {
         matches!(self.phase(), Phase::FirstByte | Phase::Head | Phase::Idle)
     }
 
-    /// Since when the peer has not taken what we have for it.
+    /// Returns since when the peer has not taken bytes that wait for it.
     pub(crate) fn stalled_since(&self) -> Option<u64> {
         let blocked = self.blocked.load(Relaxed);
         if blocked > 0 {
@@ -109,7 +109,7 @@ impl Pulse {
         (self.unread.load(Relaxed) > 0).then(|| self.progress.load(Relaxed))
     }
 
-    /// Bytes came from the peer.
+    /// Notes that bytes came from the peer.
     pub(crate) fn arrived(&self) {
         if matches!(self.phase(), Phase::FirstByte | Phase::Idle) {
             self.enter(Phase::Head);
@@ -117,44 +117,44 @@ impl Pulse {
         }
     }
 
-    /// The peer took no bytes.
+    /// Notes that the peer took no bytes.
     pub(crate) fn blocked(&self) {
         if self.blocked.load(Relaxed) == 0 {
             self.blocked.store(self.shared.clock.stamp(), Relaxed);
         }
     }
 
-    /// The peer took bytes.
+    /// Notes that the peer took bytes.
     pub(crate) fn unblocked(&self) {
         if self.blocked.load(Relaxed) != 0 {
             self.blocked.store(0, Relaxed);
         }
     }
 
-    /// All that was to be written is.
+    /// Notes that everything is written.
     pub(crate) fn flushed(&self) {
         if self.phase() == Phase::Flushing {
             self.enter(Phase::Idle);
         }
     }
 
-    /// The answer switches to another protocol (RFC 9110 §15.2.2): what comes behind it is no HTTP.
+    /// Notes that the answer switches to another protocol (RFC 9110 §15.2.2): the bytes after it are not HTTP.
     pub(crate) fn switches(&self, other_side: OnUpgrade) {
         *self.other_side.lock().unwrap_or_else(PoisonError::into_inner) = Some(other_side);
         self.switched.store(true, Relaxed);
     }
 
-    /// Whoever has switched behind the service, once.
+    /// Returns the other side of a switched connection, once.
     pub(crate) fn other_side(&self) -> Option<OnUpgrade> {
         self.other_side.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether what passes is no HTTP any more.
+    /// Says whether the connection no longer carries HTTP.
     pub(crate) fn has_switched(&self) -> bool {
         self.switched.load(Relaxed)
     }
 
-    /// The body of the request that the service has.
+    /// Returns the body of the request that the service has.
     pub(crate) fn unread_body(&self) -> &UnreadBody {
         &self.unread_body
     }
@@ -164,7 +164,7 @@ impl Pulse {
     }
 }
 
-/// One request, from the call of the service to the end of its answer, or to whatever drops it.
+/// A request, from the call of the service until its answer ends or is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     pulse: Arc<Pulse>,
@@ -180,25 +180,25 @@ impl InFlight {
         Self { pulse, unread: false }
     }
 
-    /// The answer switches to another protocol.
+    /// Notes that the answer switches to another protocol.
     pub(crate) fn switches(&self, other_side: OnUpgrade) {
         self.pulse.switches(other_side);
     }
 
-    /// What all connections have in common.
+    /// Returns the state that all connections share.
     pub(crate) fn shared(&self) -> &Shared {
         &self.pulse.shared
     }
 
-    /// Says what the service has left of the body.
+    /// Returns how much of the body the service has left unread.
     pub(crate) fn rest_of_body(&self) -> Rest {
         self.pulse.unread_body.rest()
     }
 
-    /// Says whether the answer's next bytes wait for the peer (or else for the service).
+    /// Notes whether the answer's next bytes wait for the peer (or else for the service).
     ///
     /// On HTTP/2 a peer stalls a stream by giving it no window, while the socket stays writable; on HTTP/1.1
-    /// the socket tells.
+    /// the socket shows it.
     pub(crate) fn waits_for_peer(&mut self, unread: bool) {
         if self.pulse.protocol == Protocol::Http1 {
             return;

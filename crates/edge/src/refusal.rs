@@ -12,14 +12,14 @@ use tollgate_http::{RequestId, X_REQUEST_ID};
 
 /// Why the edge refuses a request or a connection.
 ///
-/// On HTTP/1.1 a refusal ends the connection too: the next request of a peer that framed one wrongly may begin anywhere.
+/// On HTTP/1.1 a refusal also ends the connection: if a peer has framed a request wrongly, the next one may begin anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     HeadTooLarge,
     HeadTooSlow,
     TooManyConnections,
     TooManyOfSource,
-    /// The request breaks the rules of HTTP as the text says.
+    /// The request breaks the rules of HTTP, as the text says.
     Invalid(&'static str),
 }
 
@@ -54,8 +54,8 @@ impl Refusal {
         }
     }
 
-    /// The answer to a request. The `X-Request-Id` of these headers, its own or those of an answer that this one
-    /// replaces, is kept when it is well formed.
+    /// Returns the answer to a request. The `X-Request-Id` of these headers (the request's own or those of an answer that this one
+    /// replaces) is kept if it is well formed.
     pub(crate) fn response(self, version: Version, headers: &HeaderMap, rules: &Rules) -> Response<Bytes> {
         let id = RequestId::of(headers, unix_millis()).into_header();
         let mut refusal =
@@ -69,7 +69,7 @@ impl Refusal {
             }
             Self::HeadTooLarge | Self::HeadTooSlow => {}
         }
-        // HTTP/2 knows no such header (RFC 9113 §8.2.2), and there only the stream is in doubt.
+        // HTTP/2 has no such header (RFC 9113 §8.2.2), and only the stream is affected.
         if version <= Version::HTTP_11 {
             refusal = refusal.header(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -79,7 +79,7 @@ impl Refusal {
         refusal.response()
     }
 
-    /// The answer as the bytes of an HTTP/1.1 response, for a head that hyper could not make a request of.
+    /// Returns the answer as the bytes of an HTTP/1.1 response, for a head that hyper could not parse.
     pub(crate) fn to_wire(self, rules: &Rules) -> Vec<u8> {
         let mut response = self.response(Version::HTTP_11, &HeaderMap::new(), rules);
         let length = HeaderValue::from(response.body().len());
@@ -97,7 +97,7 @@ impl Refusal {
     }
 }
 
-/// The time for a request id, in milliseconds since the Unix epoch.
+/// Returns the time for a request id, in milliseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "nothing is decided by the time in an id")]
 fn unix_millis() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,22 +1,22 @@
-//! The body of a request between the service, which may leave it, and the edge.
+//! Tracks the body of a request, which the service may leave unread.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// The body of a connection's request, between the service and the edge.
+/// The body of a connection's request, shared by the service and the edge.
 #[derive(Debug)]
 pub(crate) struct UnreadBody {
     state: AtomicU8,
     left: Mutex<Option<hyper::body::Incoming>>,
 }
 
-/// It was read to its end, or there is none.
+/// The body was read to its end, or there is none.
 const ENDED: u8 = 0;
-/// The service has it, and has not answered.
+/// The service has the body, and has not answered.
 const WITH_SERVICE: u8 = 1;
-/// The service has dropped it before its end.
+/// The service has dropped the body before its end.
 const LEFT: u8 = 2;
-/// The service has answered; who has the body may go on reading it.
+/// The service has answered; the holder of the body may go on reading it.
 const ANSWERED: u8 = 3;
 
 impl UnreadBody {
@@ -32,7 +32,7 @@ impl UnreadBody {
         self.state.store(ENDED, Ordering::Release);
     }
 
-    /// Takes what the service drops: a body, or `None` for one that must not be asked for.
+    /// Takes what the service drops: a body, or `None` for one that the peer must not be asked for.
     pub(crate) fn leave(&self, body: Option<hyper::body::Incoming>) {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if self.state.load(Ordering::Acquire) == WITH_SERVICE {
@@ -41,7 +41,7 @@ impl UnreadBody {
         }
     }
 
-    /// Says, once the service has answered, what it left.
+    /// Returns how much of the body is left, once the service has answered.
     pub(crate) fn rest(&self) -> Rest {
         if self.state.load(Ordering::Acquire) == ENDED {
             return Rest::Nothing;
@@ -55,11 +55,11 @@ impl UnreadBody {
     }
 }
 
-/// What a service that has answered left of a body.
+/// The rest of a body after the service has answered.
 #[derive(Debug)]
 pub(crate) enum Rest {
     Nothing,
-    /// What can't be read on: somebody still has it, or the peer sends it only when it is asked to.
+    /// The rest can't be read: somebody still has the body, or the peer sends it only when it is asked to.
     OutOfReach,
     Body(hyper::body::Incoming),
 }

@@ -26,12 +26,12 @@ use crate::slots::{Slot, Slots};
 use crate::unread::Inbound;
 use crate::{closing, connection};
 
-/// How long the loop waits when the system has no file descriptor or memory for another connection.
+/// How long the loop waits if the system has no file descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How connections are served; see [the crate](crate) for an example.
+/// Serves connections; see [the crate](crate) for an example.
 ///
-/// Clones share the connection slots, so that several listeners keep one limit together.
+/// Clones share the connection slots, so that several listeners share one limit.
 #[derive(Clone, Debug)]
 pub struct Edge {
     limits: Arc<Limits>,
@@ -45,7 +45,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Serves in the clear, within `limits`.
+    /// Makes an edge without TLS, within `limits`.
     pub fn new(limits: Limits) -> Self {
         let slots = Slots::new(&limits);
         let (rules, open) = (Rules::default(), OpenConnections::default());
@@ -53,43 +53,43 @@ impl Edge {
         Self { limits, tls: None, rules, slots, open, sources: None, changes: None, leaves_queue: false }
     }
 
-    /// Leaves connections in the queue of the listener, at the end, to others who have it: a supervisor, and the process that it
-    /// starts next. Otherwise they are served, since they would be reset.
+    /// Sets whether, at the end, connections in the listener's queue are left to other processes that have it: a supervisor, and the
+    /// process that it starts next. Otherwise they are served, since they would be reset.
     #[must_use]
     pub fn leave_queue(mut self, leaves_queue: bool) -> Self {
         self.leaves_queue = leaves_queue;
         self
     }
 
-    /// Takes these limits whenever they change. Connections that are open keep theirs; how many there may be changes at once.
+    /// Takes these limits whenever they change. Open connections keep theirs; the number of connections changes at once.
     #[must_use]
     pub fn follow(mut self, limits: watch::Receiver<Limits>) -> Self {
         self.changes = Some(limits);
         self
     }
 
-    /// Serves over TLS, if there is a configuration of it.
+    /// Serves with TLS, if a configuration is given.
     #[must_use]
     pub fn tls(mut self, config: Option<Arc<rustls::ServerConfig>>) -> Self {
         self.tls = config;
         self
     }
 
-    /// Counts its open connections in `open`, for a gauge.
+    /// Counts the open connections in `open`, for a gauge.
     #[must_use]
     pub fn count_in(mut self, open: OpenConnections) -> Self {
         self.open = open;
         self
     }
 
-    /// Holds each source to what it may take of the connections.
+    /// Limits the connections of each source.
     #[must_use]
     pub fn limit_sources(mut self, sources: Arc<Sources>) -> Self {
         self.sources = Some(sources);
         self
     }
 
-    /// Hands on these requests.
+    /// Chooses the requests that are passed on.
     #[must_use]
     pub fn hand_on(mut self, requests: Requests) -> Self {
         self.rules.requests = requests;
@@ -97,26 +97,26 @@ impl Edge {
     }
 
     /// Drops a request when its caller ends the connection, for a service that makes others work for it. Otherwise the
-    /// service completes it, and a caller that has only ended its own side gets the answer.
+    /// service completes it, and a caller that has only ended its sending side gets the answer.
     #[must_use]
     pub fn end_with_caller(mut self) -> Self {
         self.rules.ends_with_caller = true;
         self
     }
 
-    /// Adds a header to every answer of the edge's own, by which callers tell it from an answer of the service.
+    /// Adds a header to each of the edge's own answers, by which callers tell them from answers of the service.
     #[must_use]
     pub fn mark(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.rules.marks.insert(name, value);
         self
     }
 
-    /// Serves connections until `shutdown` completes, then drains: for [`Limits::settle`] at most it goes on, and each answer is
+    /// Serves connections until `shutdown` completes, then drains: for at most [`Limits::settle`] it goes on, and each answer is
     /// the last of its connection; then it stops listening. Returns when every connection has ended or [`Limits::grace`] has
     /// passed.
     ///
-    /// `make_service` is called once for a connection, with its peer. Over [`Limits::max_connections`] some connections
-    /// are told so and the others wait in the kernel's backlog, where they cost nothing and are served within moments
+    /// `make_service` is called once for each connection, with its peer. Beyond [`Limits::max_connections`] some connections
+    /// are refused and the others wait in the kernel's backlog, where they cost nothing and are served within moments
     /// when others end.
     pub async fn serve<L, M, S, B>(
         self,
@@ -170,7 +170,7 @@ impl Edge {
 pub struct Drained {
     /// Connections that ended by themselves.
     pub completed: usize,
-    /// Connections that were cut off when the grace had passed.
+    /// Connections that were cut off after the grace time.
     pub aborted: usize,
 }
 
@@ -215,7 +215,7 @@ impl<M> Serving<M> {
         self.shared = Arc::new(self.shared.within(limits));
     }
 
-    /// Serves the connections that were established before the listener is closed, as far as there are slots.
+    /// Serves the connections that were established before the listener is closed, if there are slots for them.
     fn take_established<L, S>(&mut self, listener: L)
     where
         L: Listener,
@@ -242,13 +242,13 @@ impl<M> Serving<M> {
         if let Some(held) = sources.admit(address, Instant::now()) {
             return self.spawn::<L, S>(permit, Some(held), io, peer);
         }
-        // The others are closed without a word, which costs as little as it can.
+        // The others are closed silently, which costs as little as possible.
         if let Some(permit) = self.slots.refuse_now() {
             self.refuse(permit, io, Refusal::TooManyOfSource);
         }
     }
 
-    /// Tells every connection that it is to end. Returns when it must have.
+    /// Tells every connection to end. Returns when the last must have ended.
     fn begin_drain(&mut self) -> Instant {
         while let Some(ended) = self.connections.try_join_next() {
             report(ended);
@@ -269,7 +269,7 @@ impl<M> Serving<M> {
         self.accept_until(listener, settled).await;
     }
 
-    /// Whether the edge shuts down and nobody is there any more.
+    /// Says whether the edge shuts down and no connection is left.
     fn has_settled(&self) -> bool {
         self.connections.is_empty() && self.shared.is_draining()
     }
@@ -292,7 +292,7 @@ impl<M> Serving<M> {
     }
 
     fn refuse(&mut self, permit: OwnedSemaphorePermit, io: Socket, refusal: Refusal) {
-        // To say it over TLS would take the handshake, which costs more than what it refuses.
+        // To refuse it over TLS would take the handshake, which costs more than the request that it refuses.
         if self.tls.is_some() {
             return;
         }
@@ -314,7 +314,7 @@ impl<M> Serving<M> {
         let tls = self.tls.clone();
         let opened = self.open.enter();
         self.connections.spawn(async move {
-            // All are given back when this ends, however it does.
+            // All are returned when this ends, whatever the reason.
             let _held = (permit, held, opened);
             match tls {
                 Some(tls) => connection::serve_tls(io, tls, service, &shared).await,
@@ -324,7 +324,7 @@ impl<M> Serving<M> {
     }
 }
 
-/// Waits for other limits, for ever where nobody changes them.
+/// Waits for new limits, or for ever if nobody changes them.
 async fn next(changes: &mut Option<watch::Receiver<Limits>>) -> Limits {
     if let Some(following) = changes
         && following.changed().await.is_ok()
@@ -334,7 +334,7 @@ async fn next(changes: &mut Option<watch::Receiver<Limits>>) -> Limits {
     std::future::pending().await
 }
 
-/// Waits for a free slot, then for a connection; an error of `next` is never the end.
+/// Waits for a free slot, then for a connection; an error of `next` is never final.
 pub(crate) async fn accept<Io, Peer, F>(slots: &Slots, mut next: impl FnMut() -> F) -> (Slot, Io, Peer)
 where
     F: Future<Output = io::Result<(Io, Peer)>>,
@@ -354,7 +354,7 @@ where
     }
 }
 
-/// Whether the error is about one peer (accept(2)), so that the next connection may be there already.
+/// Says whether the error is about one peer (accept(2)), so that the next connection may be there already.
 fn is_of_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted, NotConnected};
     matches!(

@@ -1,4 +1,4 @@
-//! What all connections of an edge have in common.
+//! The state that all connections of an edge share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::limits::Limits;
 use crate::rules::Rules;
 
-/// Time for the first byte of a connection once the edge shuts down. It was established before, so its request is
+/// Time for the first byte of a connection once the edge shuts down. The connection was established before, so its request is
 /// probably on the way.
 pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ impl Shared {
         Self { limits, rules, clock: Arc::new(Clock::new()), drain: Arc::default() }
     }
 
-    /// The same with other limits, for connections from now on.
+    /// Returns the same state with other limits, for connections from now on.
     pub(crate) fn within(&self, limits: Limits) -> Self {
         let Self { rules, clock, drain, .. } = self;
         Self { limits: Arc::new(limits), rules: rules.clone(), clock: clock.clone(), drain: drain.clone() }
@@ -50,7 +50,7 @@ impl Shared {
         self.drain.has_begun.load(Ordering::Acquire)
     }
 
-    /// How long a request may still come once the edge shuts down. Half of the grace is for its answer.
+    /// Returns how long a request may still come once the edge shuts down. Half of the grace time is for its answer.
     pub(crate) fn settle(&self) -> Duration {
         self.limits.settle.min(self.limits.grace / 2)
     }

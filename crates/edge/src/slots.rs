@@ -15,12 +15,12 @@ pub(crate) struct Slots {
     limit: Arc<Mutex<usize>>,
 }
 
-/// A slot that a connection takes, and what becomes of it.
+/// A slot that a connection takes, and how it is used.
 #[derive(Debug)]
 pub(crate) enum Slot {
     /// The connection is served.
     Serve(OwnedSemaphorePermit),
-    /// The connection is told that there are too many.
+    /// The connection is refused because there are too many.
     Refuse(OwnedSemaphorePermit),
 }
 
@@ -34,7 +34,7 @@ impl Slots {
         }
     }
 
-    /// Changes how many connections there may be. Those that are open stay: where there are more, slots that become free are
+    /// Changes how many connections there may be. Open connections stay: if there are more, slots that become free are
     /// taken away before new connections get any.
     pub(crate) fn resize(&self, slots: usize) {
         let slots = slots.min(Semaphore::MAX_PERMITS);
@@ -54,7 +54,7 @@ impl Slots {
         }
     }
 
-    /// Waits for a free slot, preferably one where a connection is served.
+    /// Waits for a free slot, preferably one for a connection that is served.
     pub(crate) async fn free(&self) -> Slot {
         let never_closed = "the semaphores are never closed";
         tokio::select! {
@@ -64,17 +64,17 @@ impl Slots {
         }
     }
 
-    /// A slot where a connection is served, if one is free now.
+    /// Returns a slot for a connection that is served, if one is free now.
     pub(crate) fn free_now(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.serving).try_acquire_owned().ok()
     }
 
-    /// A slot where a connection is refused, if one is free now.
+    /// Returns a slot for a connection that is refused, if one is free now.
     pub(crate) fn refuse_now(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.refusing).try_acquire_owned().ok()
     }
 
-    /// Exchanges a slot for a better one, which may have become free meanwhile.
+    /// Exchanges a slot for a better one that may have become free meanwhile.
     pub(crate) fn better(&self, slot: Slot) -> Slot {
         match slot {
             Slot::Serve(_) => slot,
@@ -102,7 +102,7 @@ mod tests {
         slots.resize(2);
         for left in (0..6).rev() {
             open.pop();
-            // What takes slots away is a task, which runs now.
+            // A task takes slots away, which runs now.
             tokio::task::yield_now().await;
             tokio::task::yield_now().await;
             let free = taken(&slots);

@@ -6,7 +6,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 
-/// Joins the caller, from whom `ahead` was read already, with whoever has switched behind the service.
+/// Connects the caller, from whom `ahead` was read already, with the other side of the switched connection.
 pub(crate) async fn join<Io: AsyncRead + AsyncWrite + Unpin>(mut caller: Io, ahead: Bytes, other: OnUpgrade) {
     let other = match other.await {
         Ok(other) => other,

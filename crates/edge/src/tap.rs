@@ -1,5 +1,5 @@
-//! The I/O under hyper: tells the connection's pulse what passes, shows hyper only what is framed strictly, and keeps
-//! hyper's own error answers back.
+//! The I/O below hyper: reports to the connection's pulse what passes, shows hyper only bytes with strict framing, and suppresses
+//! hyper's own error answers.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -13,8 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::framing::{Fault, Framing, Refused};
 use crate::pulse::{Protocol, Pulse};
 
-/// What is written in one piece, in bytes: an answer with tokens, head and body. To copy as much costs less than to hand the system
-/// several pieces.
+/// The most bytes that are written in one piece: an answer with tokens, head and body. Copying them costs less than passing several
+/// pieces to the system.
 const JOINED: usize = 4096;
 
 /// A connection's I/O as hyper sees it.
@@ -25,30 +25,30 @@ pub(crate) struct Tap<Io> {
     unseen: Bytes,
     pulse: Arc<Pulse>,
     framing: Option<Framing>,
-    /// What is wrong with the bytes behind those that hyper was shown.
+    /// The fault of the bytes after those that hyper was shown.
     fault: Option<Fault>,
     ended: bool,
 }
 
 impl<Io> Tap<Io> {
-    /// Wraps `io`; `unseen` was read from it already and comes first.
+    /// Wraps `io`; `unseen` was already read from it and comes first.
     pub(crate) fn new(io: Io, unseen: Bytes, pulse: Arc<Pulse>) -> Self {
         let framing = (pulse.protocol() == Protocol::Http1).then(Framing::new);
         Self { io, unseen, pulse, framing, fault: None, ended: false }
     }
 
-    /// The I/O itself, whether its read side has ended (by the peer or by an error), and why what came last is no
-    /// request, if that is so.
+    /// Returns the I/O itself, whether its read side has ended (by the peer or by an error), and why the last bytes are not a
+    /// request, if so.
     pub(crate) fn into_inner(self) -> (Io, bool, Option<&'static str>) {
         let refused = self.fault.and_then(|fault| match fault {
             Fault::Head(why) => Some(why),
-            // Whoever reads the body has answered.
+            // The reader of the body has answered.
             Fault::Body => None,
         });
         (self.io, self.ended, refused)
     }
 
-    /// Notes bytes that are there for hyper, and says how many of them it may see.
+    /// Notes bytes for hyper, and returns how many of them it may see.
     fn arrived(&mut self, bytes: &[u8]) -> usize {
         let Some(framing) = &mut self.framing else { return bytes.len() };
         if self.pulse.has_switched() {
@@ -65,20 +65,20 @@ impl<Io> Tap<Io> {
         }
     }
 
-    /// Ends what hyper reads, behind the last byte that it may see.
+    /// Ends hyper's input after the last byte that it may see.
     ///
-    /// A fault in a head waits until the requests before it are answered: hyper, told of it, would drop them.
+    /// A fault in a head waits until the requests before it are answered: hyper would otherwise drop them.
     fn refuse(&self, fault: Fault) -> Poll<io::Result<()>> {
         if matches!(fault, Fault::Head(_)) && !self.pulse.is_quiet() {
-            // Whoever flushes the last answer wakes.
+            // The flush of the last answer wakes it.
             return Poll::Pending;
         }
         Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the framing is not valid HTTP/1.1")))
     }
 
-    /// Whether what hyper writes now is not to reach the peer.
+    /// Says whether the bytes that hyper writes now must not reach the peer.
     ///
-    /// No answer of the service is under way in a quiet phase, so the bytes are hyper's own answer to a head
+    /// No answer of the service is in progress in a quiet phase, so the bytes are hyper's own answer to a head
     /// that it could not parse. It has no body; the edge writes a better one.
     fn swallows(&self) -> bool {
         self.framing.is_some() && self.pulse.is_quiet() && !self.pulse.has_switched()
@@ -94,7 +94,7 @@ impl<Io> Tap<Io> {
     }
 }
 
-/// Writes pieces that are small together as one, out of a buffer of the thread's.
+/// Writes small pieces together as one, from a buffer of the thread.
 fn write_joined(
     io: Pin<&mut impl AsyncWrite>,
     cx: &mut Context<'_>,
@@ -206,7 +206,7 @@ mod tests {
     use super::super::shared::Shared;
     use super::*;
 
-    /// Notes how what is written arrives: in one piece, or in several.
+    /// Records how data is written: in one piece, or in several.
     #[derive(Default)]
     struct Noted(Vec<Vec<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! TLS from PEM files.
+//! TLS with certificates from PEM files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use rustls::version::{TLS12, TLS13};
 use x509_cert::Certificate as X509Certificate;
 use x509_cert::der::Decode;
 
-/// A certificate chain and its private key, which can be exchanged while they are served: connections that are made afterwards
+/// A certificate chain and its private key, which can be replaced while they are served: later connections
 /// get the new ones.
 #[derive(Debug)]
 pub struct Certificate(ArcSwap<CertifiedKey>);
@@ -26,13 +26,13 @@ impl Certificate {
         Ok(Arc::new(Self(ArcSwap::from_pointee(certified_key(cert, key)?))))
     }
 
-    /// Serves what is in these files from now on. On an error it goes on with what it has.
+    /// Serves the certificate in these files from now on. On an error the old one stays in use.
     pub fn replace(&self, cert: &Path, key: &Path) -> Result<(), TlsError> {
         self.0.store(Arc::new(certified_key(cert, key)?));
         Ok(())
     }
 
-    /// When the server's own certificate expires, in seconds since 1970.
+    /// Returns when the server's own certificate expires, in seconds since 1970.
     pub fn expires_at(&self) -> Option<i64> {
         let certified = self.0.load();
         let certificate = X509Certificate::from_der(certified.cert.first()?).ok()?;
@@ -40,7 +40,7 @@ impl Certificate {
         i64::try_from(expiry.as_secs()).ok()
     }
 
-    /// TLS 1.2 and 1.3 by this certificate, HTTP/2 preferred to HTTP/1.1.
+    /// Returns a configuration of TLS 1.2 and 1.3 with this certificate, which prefers HTTP/2 to HTTP/1.1.
     pub fn tls(self: &Arc<Self>) -> Arc<ServerConfig> {
         let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -74,7 +74,7 @@ fn certified_key(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
     })
 }
 
-/// Why TLS could not be set up; says which file it is and what to do.
+/// Why TLS could not be set up: names the file and says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificate file cannot be read, or has no certificate.
@@ -83,9 +83,9 @@ pub enum TlsError {
          and its intermediates behind it, readable by the user the server runs as", path.display()
     )]
     Certificate {
-        /// The certificate file.
+        /// The path of the certificate file.
         path: PathBuf,
-        /// What went wrong with it.
+        /// The error in the file.
         source: pem::Error,
     },
     /// The key file cannot be read, or has no private key.
@@ -94,22 +94,22 @@ pub enum TlsError {
          SEC1), readable by the user the server runs as", path.display()
     )]
     Key {
-        /// The key file.
+        /// The path of the key file.
         path: PathBuf,
-        /// What went wrong with it.
+        /// The error in the file.
         source: pem::Error,
     },
-    /// The certificate and the key do not go together, or are of a kind that is not supported.
+    /// The certificate and the key do not fit together, or are of a kind that is not supported.
     #[error(
         "the certificate `{}` cannot be used with the key `{}`: {source}; the key must be the one the first \
          certificate in the file was issued for", cert.display(), key.display()
     )]
     Pair {
-        /// The certificate file.
+        /// The path of the certificate file.
         cert: PathBuf,
-        /// The key file.
+        /// The path of the key file.
         key: PathBuf,
-        /// What rustls says about them.
+        /// The error of rustls.
         source: rustls::Error,
     },
 }

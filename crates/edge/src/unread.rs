@@ -1,4 +1,4 @@
-//! What a service leaves of a request's body, and how it is read on so that the connection can be used again.
+//! Reads the rest of a request's body that a service has left, so that the connection can be used again.
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -16,27 +16,27 @@ use crate::closing::LINGER_BYTES;
 use crate::limits::Limits;
 use crate::pulse::Pulse;
 
-/// Time to look at what has come of a body: who sends no other request is not made to wait for the answer, but what has
-/// come may be no HTTP.
+/// Time for the part of a body that has already arrived: a peer that sends no other request need not wait for the answer, but what has
+/// arrived may not be HTTP.
 const HAS_COME: Duration = Duration::from_millis(5);
 
-/// The body of a request as the edge hands it on.
+/// The body of a request as the edge passes it on.
 ///
-/// What a service has not read of it when it answers is read on by the edge, within [`Limits::rest_bytes`] and
+/// The part that a service has not read when it answers is read by the edge, within [`Limits::rest_bytes`] and
 /// [`Limits::rest`]; otherwise the answer says `Connection: close`. On HTTP/2 the answer does not wait for that.
 #[derive(Debug)]
 pub struct Inbound {
     body: Option<hyper::body::Incoming>,
-    /// Where the rest goes on HTTP/1.1; `None` when there is none.
+    /// The state that takes the rest on HTTP/1.1; `None` if there is no rest.
     rest: Option<Arc<Pulse>>,
-    /// How far the rest is read on HTTP/2; `None` when there is none.
+    /// How much of the rest is read on HTTP/2; `None` if there is no rest.
     rest_of_stream: Option<ReadOn>,
     /// Whether the peer waits to be asked for the body (RFC 9110 §10.1.1) and has not been.
     unasked: bool,
 }
 
 impl Inbound {
-    /// Wraps the body, and says how far its rest is to be read, if that is of use.
+    /// Wraps the body, and determines how much of its rest is read, if that is useful.
     pub(crate) fn wrap(
         request: Request<hyper::body::Incoming>,
         pulse: &Arc<Pulse>,
@@ -58,7 +58,7 @@ impl Inbound {
         (request.map(|body| Self { body: Some(body), rest, rest_of_stream, unasked }), read_on)
     }
 
-    /// Leaves the body of a request that no service gets.
+    /// Leaves the body of a request that is not passed to a service.
     pub(crate) fn leave(request: Request<hyper::body::Incoming>, limits: &Limits) {
         if request.version() == Version::HTTP_2 {
             ReadOn::of_stream(limits).aside(request.into_body());
@@ -66,9 +66,9 @@ impl Inbound {
     }
 }
 
-/// Whether the caller says that this is the last request of the connection (RFC 9112 §9.6).
+/// Says whether the caller announces that this is the last request of the connection (RFC 9112 §9.6).
 fn closes<B>(request: &Request<B>) -> bool {
-    // Hardly a request has the header: one look has to be enough.
+    // Hardly any request has the header: one look-up must be enough.
     request.headers().get(CONNECTION).is_some()
         && request.headers().get_all(CONNECTION).iter().any(|line| {
             let mut options = line.as_bytes().split(|byte| *byte == b',');
@@ -122,7 +122,7 @@ impl Drop for Inbound {
     }
 }
 
-/// How far the rest of a body is read.
+/// The limits on reading the rest of a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ReadOn {
     bytes: u64,
@@ -130,17 +130,17 @@ pub(crate) struct ReadOn {
 }
 
 impl ReadOn {
-    /// On HTTP/2: as much as on HTTP/1.1 before the answer and behind the last one.
+    /// Returns the limits on HTTP/2: those on HTTP/1.1 before the answer and after the last one together.
     fn of_stream(limits: &Limits) -> Self {
         Self { bytes: (limits.rest_bytes + LINGER_BYTES) as u64, time: limits.rest }
     }
 
-    /// Reads the rest of a stream's body beside the answer, and then ends the stream, if its peer has not.
+    /// Reads the rest of a stream's body in parallel with the answer, and then ends the stream, if its peer has not.
     ///
-    /// A stream that is answered and whose body is dropped is reset, which RFC 9113 §8.1 allows; but curl and others that
+    /// A stream that is answered and whose body is dropped is reset, which RFC 9113 §8.1 allows; but curl and other clients that
     /// still send take the reset for the answer.
     fn aside(self, body: hyper::body::Incoming) {
-        // What panics resets the stream at once, and at the end of the runtime nobody is left to answer.
+        // A panic resets the stream at once, and at the end of the runtime nobody is left to answer.
         if !body.is_end_stream()
             && !std::thread::panicking()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -151,7 +151,7 @@ impl ReadOn {
 }
 
 pin_project! {
-    /// Reads the rest of a body, and drops it.
+    /// The future that reads the rest of a body, and drops it.
     pub(crate) struct Reading {
         body: hyper::body::Incoming,
         left: ReadOn,
@@ -161,7 +161,7 @@ pin_project! {
 }
 
 impl Reading {
-    /// Begins to read, unless the body says that it is longer.
+    /// Begins to read, unless the body announces that it is too long.
     pub(crate) fn begin(body: hyper::body::Incoming, left: ReadOn) -> Option<Self> {
         (body.size_hint().lower() <= left.bytes).then_some(Self { body, left, timer: None })
     }
@@ -172,9 +172,9 @@ impl Reading {
 pub(crate) enum Left {
     /// The body was read to its end.
     Nothing,
-    /// There is more than is read, or it takes longer.
+    /// There is more than may be read, or it takes too long.
     More,
-    /// It broke off, or its framing is not valid.
+    /// The body ended early, or its framing is not valid.
     Broken,
 }
 

@@ -1,4 +1,4 @@
-//! Runs one connection and holds its peer to the limits.
+//! Runs one connection and applies the limits to its peer.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -11,25 +11,25 @@ use crate::shared::{SETTLE, Shared};
 
 /// A connection of hyper's, of either protocol.
 pub(crate) trait Connection: Future<Output = hyper::Result<()>> {
-    /// Ends it once what is under way is answered.
+    /// Ends it once the requests in progress are answered.
     fn graceful_shutdown(self: Pin<&mut Self>);
 }
 
 /// Why a connection ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// hyper is done with it.
+    /// hyper has finished with it.
     Served(hyper::Result<()>),
     /// The head of a request did not end in time.
     HeadTooSlow,
-    /// The peer said nothing, reads nothing, or does not end a connection that is to end.
+    /// The peer sends nothing, reads nothing, or does not end a connection that must end.
     Unresponsive,
 }
 
 /// Polls `connection` to its end, or until its peer has missed a deadline.
 ///
-/// There is one timer to a connection. A request does not touch it: when it fires it looks at the pulse and
-/// is set to whatever is due next; only a head in pieces or a peer that does not read brings it forward.
+/// Each connection has one timer. A request does not touch it: when the timer fires, it checks the pulse and
+/// is set to the next deadline; only a head in pieces or a peer that does not read brings it forward.
 pub(crate) async fn watch<C: Connection>(
     mut connection: Pin<&mut C>,
     pulse: &Pulse,
@@ -44,7 +44,7 @@ pub(crate) async fn watch<C: Connection>(
     let mut drain = pin!(shared.drained());
     let mut watch = Watch { pulse, shared, registered: false, settled: None, ending: None };
     std::future::poll_fn(|cx| {
-        // A connection is a task of its own, so one registration of its waker lasts.
+        // A connection is a task of its own, so registering its waker once is enough.
         if !watch.registered {
             watch.registered = true;
             let _ = drain.as_mut().poll(cx);
@@ -82,7 +82,7 @@ enum Step {
     End(Ending),
 }
 
-/// What is to happen when a deadline passes.
+/// The action when a deadline passes.
 #[derive(Clone, Copy)]
 enum Due {
     Unresponsive,
@@ -92,7 +92,7 @@ enum Due {
 }
 
 impl Watch<'_> {
-    /// Decides what is next, after the connection was polled and has read all bytes that had come.
+    /// Decides what is next, after the connection was polled and has read all bytes that had arrived.
     fn look(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Sleep>) -> Step {
         if self.ending.is_none() && self.shared.is_draining() {
             let settled = self.settled();
@@ -102,7 +102,7 @@ impl Watch<'_> {
         }
         let urgent = self.pulse.phase() == Phase::Head || self.pulse.stalled_since().is_some();
         let rung = alarm.is_elapsed();
-        // While draining, every poll looks: what is due then comes earlier than the alarm was set to.
+        // While draining, every poll checks: deadlines are then earlier than the alarm was set to.
         if !rung && !urgent && !self.shared.is_draining() {
             return Step::Wait;
         }
@@ -131,19 +131,20 @@ impl Watch<'_> {
         Step::Shutdown
     }
 
-    /// When every request has come that was on its way when the edge began to shut down, in milliseconds of the clock.
+    /// Returns when every request has arrived that was on its way when the edge began to shut down, in milliseconds of the clock.
     fn settled(&mut self) -> u64 {
         *self.settled.get_or_insert_with(|| self.shared.clock.now() + millis(self.shared.settle()))
     }
 
-    /// Whether hyper may be told to end: with half a head it would not answer what has come, and without a request it would close
-    /// the connection while one is on its way. Over HTTP/2 a peer learns which of its requests are answered still (RFC 9113 §6.8).
+    /// Says whether hyper may be told to end: with half a head it would not answer the requests that have arrived, and without a
+    /// request it would close the connection while one is on its way. Over HTTP/2 a peer learns which of its requests will still be
+    /// answered (RFC 9113 §6.8).
     fn may_end(&self, settled: u64) -> bool {
         let has_begun = !matches!(self.pulse.phase(), Phase::FirstByte | Phase::Head);
         has_begun && (self.pulse.protocol() == Protocol::Http2 || self.shared.clock.now() >= settled)
     }
 
-    /// The next deadline, in milliseconds of the clock.
+    /// Returns the next deadline, in milliseconds of the clock.
     fn next(&self, now: u64) -> (u64, Due) {
         let limits = &self.shared.limits;
         let later = |limit| (now + millis(limit).max(1), Due::Look);
@@ -157,14 +158,14 @@ impl Watch<'_> {
         } else {
             self.awaited()
         };
-        // A stalled HTTP/2 stream does not wake the connection, so the alarm comes round often enough to see
+        // A stalled HTTP/2 stream does not wake the connection, so the alarm comes often enough to notice
         // it.
         let round =
             (self.pulse.protocol() == Protocol::Http2 && quiet.0 > now).then(|| later(limits.write_stall));
         [Some(quiet), stalled, round].into_iter().flatten().min_by_key(|next| next.0).unwrap_or(quiet)
     }
 
-    /// What a connection without a request waits for.
+    /// Returns what a connection without a request waits for.
     fn awaited(&self) -> (u64, Due) {
         let limits = &self.shared.limits;
         let since = self.pulse.since();

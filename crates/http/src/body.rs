@@ -23,13 +23,13 @@ impl<B> RequestBody for B where
 {
 }
 
-/// Reads a body whole: at most `limit` bytes, waiting for it at most `deadline` in all.
+/// Reads a whole body: at most `limit` bytes, waiting for it at most `deadline` in all.
 ///
 /// A `Content-Length` over the limit is refused before anything is read (and so before a `100 Continue` is
 /// sent, RFC 9110 §10.1.1); a body without a length as soon as it grows over it. Trailers are dropped.
 ///
 /// This is on the path of every token request, where the body nearly always came along with the head: then it
-/// is handed on as it is, without a copy, an allocation or a timer.
+/// is passed on as it is, without a copy, an allocation or a timer.
 pub async fn read_body<B>(body: B, limit: usize, deadline: Duration) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
@@ -60,18 +60,18 @@ where
 /// Why a body could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The body is longer than the limit, or says so.
+    /// The body is longer than the limit, or announces that it is.
     #[error("the request body is too large")]
     TooLarge,
     /// The body did not end within the deadline.
     #[error("the request body did not arrive in time")]
     TimedOut,
-    /// The peer left in the middle, or its framing is wrong.
+    /// The peer closed the connection early, or its framing is wrong.
     #[error("the request body broke off")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// Completes when the deadline has passed; it counts from the first wait, so a body that is there reads no
+/// Completes when the deadline has passed. The deadline counts from the first wait, so a body that has already arrived reads no
 /// clock.
 fn out_of_time(
     mut timer: Pin<&mut Option<Sleep>>,
@@ -87,7 +87,7 @@ fn out_of_time(
     Poll::Ready(BodyError::TimedOut)
 }
 
-/// What was read so far; only a second frame makes it a copy.
+/// The part that was read so far; only a second frame makes it a copy.
 enum Whole {
     Empty,
     One(Bytes),
@@ -103,7 +103,7 @@ impl Whole {
         }
     }
 
-    /// Adds `data`, behind which at least `rest` bytes follow (a promise within the limit, or 0).
+    /// Adds `data`, which is followed by at least `rest` more bytes (an announcement within the limit, or 0).
     fn append(self, data: Bytes, rest: u64) -> Self {
         match self {
             whole if data.is_empty() => whole,

@@ -2,19 +2,19 @@
 
 use std::net::IpAddr;
 
-/// Where a request comes from, proxies left out. A listener puts it into the extensions of a request; the guard refuses
-/// a token that may be used from some addresses only where it is missing or unknown.
+/// The address that a request comes from, with proxies left out. A listener puts it into the extensions of a request; the guard refuses
+/// a token that may be used only from some addresses if it is missing or unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientAddress {
-    /// The address that the connection or a trusted proxy tells.
+    /// The address of the connection, or the one that a trusted proxy states.
     Known(IpAddr),
-    /// A trusted proxy tells something that is no address. The caller is in no list of addresses, and is throttled
-    /// together with all others of whom that much is known.
+    /// A trusted proxy states something that is not an address. The caller is in no list of networks, and is throttled
+    /// together with all other unknown addresses.
     Unknown,
 }
 
 impl ClientAddress {
-    /// The address, if it is known.
+    /// Returns the address, if it is known.
     pub const fn known(self) -> Option<IpAddr> {
         match self {
             Self::Known(address) => Some(address),

@@ -5,18 +5,18 @@ use std::borrow::Cow;
 use crate::json::{self, Json};
 use crate::problems::{Problem, Problems};
 
-/// How many unknown members of one object are named; a flood of them is answered with a sample.
+/// How many unknown members of one object are named; if there are many, the answer has a sample.
 const MAX_UNKNOWN: usize = 20;
 
 /// A value that a JSON member can hold.
 pub trait FromJson: Sized {
-    /// Reads it, or says why not.
+    /// Reads the value, or says why it is refused.
     fn from_json(json: &Json) -> Result<Self, Refused>;
 }
 
 /// An object that a JSON member can hold.
 pub trait FromFields: Sized {
-    /// Reads every member, whatever is wrong with those before. `None` has left a problem in `fields`.
+    /// Reads every member, even if earlier ones are wrong. `None` has left a problem in `fields`.
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
@@ -26,7 +26,7 @@ pub trait FromFields: Sized {
 pub struct Refused(Cow<'static, str>);
 
 impl Refused {
-    /// The value is no `wanted` but another kind of JSON value.
+    /// Refuses a value that is not `wanted` but another kind of JSON value.
     pub fn ill_typed(wanted: &str, json: &Json) -> Self {
         Self(format!("must be {wanted}, not {}", json.kind()).into())
     }
@@ -46,16 +46,16 @@ impl From<String> for Refused {
 
 /// Reads `body` as an object of `T`.
 ///
-/// The problems come in the order in which `T` reads its members, with the unknown ones of an object after all those
-/// that it knows, and before all of them the members that are there twice. A body that is no JSON object has that one
+/// The problems come in the order in which `T` reads its members; unknown members of an object come after the
+/// known ones, and repeated members before all of them. A body that is not a JSON object has only that
 /// problem.
 pub fn read<T: FromFields>(body: &[u8]) -> Result<T, Problems> {
     let (value, problems) = read_in_part(body)?;
     problems.or(value)
 }
 
-/// Reads likewise, and returns what `T` makes of it together with the problems: who reads it may find more of them. An error is of a
-/// body of which nothing can be read.
+/// Reads `body` as [`read`] does, and returns the result of `T` together with the problems, as the caller may find more of them. It
+/// is an error if nothing of the body can be read.
 pub fn read_in_part<T: FromFields>(body: &[u8]) -> Result<(Option<T>, Problems), Problems> {
     let mut problems = Problems::new();
     let json = json::read(body, &mut problems)?;
@@ -68,14 +68,14 @@ pub fn read_in_part<T: FromFields>(body: &[u8]) -> Result<(Option<T>, Problems),
 
 /// The members of a JSON object that are still to be read.
 pub struct Fields<'a> {
-    /// What stands before a member's name: nothing, or `customer.`.
+    /// The prefix of a member's name: empty, or such as `customer.`.
     prefix: String,
     rest: Vec<&'a (String, Json)>,
     problems: &'a mut Problems,
 }
 
 impl Fields<'_> {
-    /// Reads a member that must be there; `null` is a value of the wrong type.
+    /// Reads a required member; `null` is a value of the wrong type.
     pub fn required<T: FromJson>(&mut self, name: &str) -> Option<T> {
         let value = self.take(name).map(T::from_json);
         self.settle(name, value.unwrap_or_else(|| Err("is required".into())))
@@ -101,7 +101,7 @@ impl Fields<'_> {
         self.settle(name, value)
     }
 
-    /// Reads a member that must be there, and may be `null`.
+    /// Reads a required member that may be `null`.
     pub fn nullable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
         match self.take(name) {
             Some(Json::Null) => Some(None),
@@ -110,7 +110,7 @@ impl Fields<'_> {
         }
     }
 
-    /// Reads a member that may be absent, and is told from one that is `null`.
+    /// Reads a member that may be absent, and distinguishes that from `null`.
     pub fn clearable<T: FromJson>(&mut self, name: &str) -> Option<Option<T>> {
         match self.take(name)? {
             Json::Null => Some(None),
@@ -118,8 +118,8 @@ impl Fields<'_> {
         }
     }
 
-    /// Reads an object that must be there. A missing one is named together with the members that it would have to
-    /// have, so that its sender learns everything from one answer.
+    /// Reads a required object. A missing one is reported together with its required members, so that the sender learns everything
+    /// from one answer.
     pub fn object<T: FromFields>(&mut self, name: &str) -> Option<T> {
         let prefix = format!("{}{name}.", self.prefix);
         match self.take(name) {

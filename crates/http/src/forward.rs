@@ -36,7 +36,7 @@ pub use progress::Watched;
 use progress::{Awaited, Progress};
 pub use proxy::{Proxy, UnsupportedProxy};
 
-/// Where requests are forwarded to: an origin, and what its paths begin with.
+/// The target that requests are forwarded to: an origin, and a prefix of its paths.
 #[derive(Debug, Clone)]
 pub struct Target {
     scheme: Scheme,
@@ -45,7 +45,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Takes a URI with scheme and authority and without a query; any other is no target.
+    /// Makes a target from a URI with scheme and authority and without a query; `None` for any other URI.
     pub fn new(uri: &Uri) -> Option<Self> {
         if uri.query().is_some() {
             return None;
@@ -54,14 +54,14 @@ impl Target {
         Some(Self { scheme: uri.scheme()?.clone(), authority: uri.authority()?.clone(), base })
     }
 
-    /// The origin, as a URI.
+    /// Returns the origin, as a URI.
     pub fn origin(&self) -> Uri {
         let builder = Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone());
         builder.path_and_query("/").build().expect("scheme, authority and path make a URI")
     }
 
-    /// Where a request goes. Its path and query stay as they are, byte for byte; without a path it goes nowhere, nor with one that
-    /// leads above what paths begin with.
+    /// Returns the URI to which a request is forwarded. Its path and query stay as they are, byte for byte. Returns `None` for a
+    /// request without a path, and for one whose path leads above the prefix.
     fn uri(&self, requested: Uri) -> Option<Uri> {
         let mut parts = requested.into_parts();
         let path = parts.path_and_query?;
@@ -79,8 +79,8 @@ impl Target {
     }
 }
 
-/// Whether a path leads above where it begins, once its dot segments are removed (RFC 3986 §5.2.4): as the upstream may read it, so
-/// with encoded dots, and with encoded slashes and backslashes as what separates segments.
+/// Says whether a path leads above its beginning, once its dot segments are removed (RFC 3986 §5.2.4). It is read as the upstream
+/// may read it: with encoded dots, and with encoded slashes and backslashes as separators.
 fn leads_above(path: &str) -> bool {
     let path = path
         .to_ascii_lowercase()
@@ -89,11 +89,11 @@ fn leads_above(path: &str) -> bool {
         .replace('\\', "/")
         .replace("%2e", ".");
     let mut depth = 0_i32;
-    // What follows a semicolon is a parameter of the segment to some servers.
+    // For some servers, the text after a semicolon is a parameter of the segment.
     path.split('/').skip(1).map(|segment| segment.split(';').next().unwrap_or_default()).any(|segment| {
         depth += match segment {
             ".." => -1,
-            // Some servers take several slashes for one.
+            // Some servers treat several slashes as one.
             "." | "" => 0,
             _ => 1,
         };
@@ -101,20 +101,20 @@ fn leads_above(path: &str) -> bool {
     })
 }
 
-/// The one place that requests are forwarded to, and the connections to it. `B` is the body that is sent.
+/// The upstream that requests are forwarded to, and the connections to it. `B` is the body that is sent.
 pub struct Upstream<B> {
     target: Target,
     connections: Connections<B>,
     answer: Duration,
 }
 
-/// Why there is no answer to a request that was to be forwarded.
+/// Why a forwarded request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwardError<E> {
     /// The request has no path. It was not sent.
     #[error("the target of the request must be a path")]
     Target,
-    /// The caller's body broke off.
+    /// The caller's body ended early.
     #[error("the body of the request broke off")]
     Body,
     /// The caller's body stopped coming.
@@ -123,7 +123,7 @@ pub enum ForwardError<E> {
     /// The upstream did not answer in time. The request may have been handled.
     #[error("the upstream did not answer in time")]
     Timeout,
-    /// The error of whatever sends the request.
+    /// The error of the code that sends the request.
     #[error(transparent)]
     Sending(E),
 }
@@ -134,14 +134,14 @@ impl<B: Sendable> Upstream<B> {
         Self::through(None, target, tls, limits)
     }
 
-    /// The same through a proxy, if there is one.
+    /// Prepares connections to a target through a proxy, if there is one.
     pub fn through(proxy: Option<&Proxy>, target: Target, tls: ClientConfig, limits: Limits) -> Self {
         Self { target, answer: limits.answer, connections: Connections::new(tls, limits, proxy) }
     }
 
-    /// Forwards a request. `send` gets it as it is for the upstream, and sends it by [`send`](Self::send).
+    /// Forwards a request. `send` gets it in the form for the upstream, and sends it by [`send`](Self::send).
     ///
-    /// The upstream is waited for as long as the request's body moves, and then for [`Limits::answer`].
+    /// The upstream may take as long as the request's body makes progress, and then [`Limits::answer`].
     pub async fn forward<I, E, F>(
         &self,
         request: Request<I>,
@@ -153,7 +153,7 @@ impl<B: Sendable> Upstream<B> {
     {
         let (mut head, body) = request.into_parts();
         head.uri = self.target.uri(head.uri).ok_or(ForwardError::Target)?;
-        // Which version the upstream speaks is settled when there is a connection.
+        // The connection determines which version the upstream uses.
         head.version = Version::HTTP_11;
         let upgrade = headers::upgrade(&head.method, &head.headers);
         headers::strip_request(&mut head.headers);
@@ -178,8 +178,8 @@ impl<B: Sendable> Upstream<B> {
         }
     }
 
-    /// Sends a request, and once more what `again` makes of it where its connection breaks before an answer and that does
-    /// no harm: it was certainly not sent, or `may_arrive_twice`.
+    /// Sends a request. If its connection breaks before an answer, it sends the request that `again` makes, once, if that does
+    /// no harm: the first was certainly not sent, or `may_arrive_twice`.
     pub async fn send(
         &self,
         request: Request<B>,
@@ -200,7 +200,7 @@ impl<B: Sendable> Upstream<B> {
     }
 }
 
-/// Announces a body of unknown length where hyper would send none.
+/// Announces a body of unknown length if hyper would send none.
 fn announce_body(method: &Method, headers: &mut HeaderMap, body: &impl Body) {
     let is_unusual = matches!(*method, Method::GET | Method::HEAD);
     if is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none() {

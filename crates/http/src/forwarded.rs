@@ -1,7 +1,7 @@
-//! What proxies say of the caller: `X-Forwarded-For`, and `Forwarded` (RFC 7239).
+//! Headers of proxies about the caller: `X-Forwarded-For`, and `Forwarded` (RFC 7239).
 //!
 //! Each proxy appends the address of its peer, so the list is read from its end, and only as far as trusted proxies wrote
-//! it. Further to the left stands what the caller claims, which is not even read.
+//! it. The entries before that are the caller's claims, which are not even read.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,14 +12,14 @@ use ipnet::IpNet;
 use crate::ClientAddress;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// How much of an element is quoted in the log.
+/// How many bytes of an element are quoted in the log.
 const QUOTED: usize = 100;
 
 /// Finds the address of the caller: the peer's own or, if the peer is a trusted proxy, the last address in
-/// `X-Forwarded-For` or `Forwarded` that is not one. An address may have a port, brackets or quotes.
+/// `X-Forwarded-For` or `Forwarded` that is not a trusted proxy's. An address may have a port, brackets or quotes.
 ///
-/// It is unknown if the element that should tell it can't be read, if a header is there and has no element, and if both
-/// headers are there and tell different addresses: a proxy writes one of them, and may pass on the caller's other one.
+/// It is unknown if its element can't be read, if a header is present without an element, and if both
+/// headers are present with different addresses: a proxy writes one of them, and may pass on the caller's other one.
 pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> ClientAddress {
     let peer = peer.to_canonical();
     if !is_in(trusted, peer) {
@@ -65,21 +65,21 @@ fn last_untrusted(
     last
 }
 
-/// The elements of a list, the last one first. Empty ones say nothing (RFC 9110 §5.6.1.2).
+/// Returns the elements of a list, the last one first. Empty ones mean nothing (RFC 9110 §5.6.1.2).
 ///
-/// A comma within quotes cuts an element into pieces. No address has one, and of the pieces none [is whole](is_whole).
+/// A comma within quotes cuts an element into pieces. No address contains one, and none of the pieces [is whole](is_whole).
 fn elements(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// Reads `for` of an element of `Forwarded` (RFC 7239 §4). The other parameters say nothing of the caller, but each must be
-/// one: of what is no list of parameters nothing is believed.
+/// Reads `for` from an element of `Forwarded` (RFC 7239 §4). The other parameters don't matter, but each must be
+/// well-formed: if an element is not a list of parameters, none of it is believed.
 fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     let mut found = None;
     for pair in element.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_at(pair.iter().position(|byte| *byte == b'=')?);
         let value = value[1..].trim_ascii();
-        // Twice in one element is an error; which of them counts would be a guess.
+        // Two in one element are an error; choosing one would be a guess.
         let is_again = name.trim_ascii().eq_ignore_ascii_case(b"for") && found.replace(value).is_some();
         if is_again || !is_whole(value) {
             return None;
@@ -88,7 +88,7 @@ fn forwarded_for(element: &[u8]) -> Option<IpAddr> {
     hop(without_obfuscated_port(found?))
 }
 
-/// Cuts off a port that a proxy hides behind a name of its own, such as `_a1` (RFC 7239 §6).
+/// Removes a port that a proxy hides behind a name of its own, such as `_a1` (RFC 7239 §6).
 fn without_obfuscated_port(node: &[u8]) -> &[u8] {
     let inner = unquoted(node);
     let Some(colon) = inner.iter().rposition(|byte| *byte == b':') else { return node };
@@ -101,8 +101,8 @@ fn without_obfuscated_port(node: &[u8]) -> &[u8] {
     if is_obfuscated && is_one_address { name } else { node }
 }
 
-/// Whether a value is one as a whole: all of it is in quotes, or nothing is. A caller chooses what stands in `host`, such as
-/// `x, for=192.0.2.1;a=`. What is left of that, cut at its commas and semicolons, must not be taken for parameters that the proxy wrote.
+/// Says whether a value is complete: quoted as a whole, or not at all. A caller chooses the value of `host`, such as
+/// `x, for=192.0.2.1;a=`. The pieces of that, cut at its commas and semicolons, must not be taken for parameters that the proxy wrote.
 fn is_whole(value: &[u8]) -> bool {
     !unquoted(value).iter().any(|byte| matches!(byte, b'"' | b'\\'))
 }
@@ -130,7 +130,7 @@ fn hop(text: &[u8]) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// Says once for each process what could not be read: whoever runs the proxy has to see it, and strangers must not be
+/// Logs once per process what could not be read: the operator of the proxy must notice it, but strangers must not be
 /// able to fill the log.
 fn warn_once(header: &str, seen: &[u8]) {
     static WARNED: AtomicBool = AtomicBool::new(false);
@@ -328,7 +328,7 @@ mod tests {
             }), 0..60),
         ) {
             for header in ["x-forwarded-for", "forwarded"] {
-                // Unless it says so, which only trusted proxies and whoever is behind them can.
+                // Unless the header states it, which only trusted proxies and callers behind them can do.
                 prop_assume!(!String::from_utf8_lossy(&value).contains("10."));
                 prop_assert_ne!(behind_a_proxy(header, &value), known("10.0.0.1"));
             }

@@ -36,7 +36,7 @@ pub struct HostName {
     port: Option<u16>,
 }
 
-/// A text that is no name of a host.
+/// The error for a text that is not a host name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this must be the name of a host, such as agent or agent:7070")]
 pub struct NotAHostName;

@@ -8,7 +8,7 @@ use crate::problems::Problem;
 /// The header that holds a key.
 const HEADER: &str = "Idempotency-Key";
 
-/// The header of an answer that was given before.
+/// The header of an answer that repeats an earlier one.
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// An idempotency key: 1 to 255 printable ASCII characters.
@@ -16,13 +16,13 @@ pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
-    /// The longest, in characters.
+    /// The greatest length, in characters.
     pub const MAX: usize = 255;
 
-    /// Reads the one header `Idempotency-Key`; `"k"`, as the draft writes it, and `k` are the same key.
+    /// Reads the only header `Idempotency-Key`; `"k"`, as the draft writes it, and `k` are the same key.
     ///
-    /// Proxies may merge the lines of a header by commas (RFC 9110 §5.3). So a comma stands between two keys, unless it
-    /// is between quotes: taken for a part of a key, `k, k` would be another key than `k`, and have an effect of its own.
+    /// Proxies may merge the lines of a header by commas (RFC 9110 §5.3). So a comma separates two keys, unless it
+    /// is between quotes: as a part of a key, `k, k` would be another key than `k`, and have an effect of its own.
     pub fn of(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         let mut lines = headers.get_all(HEADER).iter();
         let Some(line) = lines.next() else { return Ok(None) };
@@ -53,7 +53,7 @@ impl From<IdempotencyKey> for String {
     }
 }
 
-/// The string whose opening quote has been read (RFC 9651 §4.2.5). `None` if it doesn't end, or something follows it.
+/// Returns the string whose opening quote has been read (RFC 9651 §4.2.5); `None` if it doesn't end, or something follows it.
 fn unquoted(rest: &[u8]) -> Option<Vec<u8>> {
     let mut string = Vec::with_capacity(rest.len());
     let mut bytes = rest.iter();
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(key(&[format!("\"{}\"", "k".repeat(255)).as_bytes()]), Ok(Some("k".repeat(255))));
     }
 
-    /// What a proxy makes of two lines, and what it would make of two that some of them had quoted.
+    /// Tries the results of merging two lines, with and without quotes.
     #[test]
     fn keys_that_a_proxy_merged_are_refused() {
         for line in [

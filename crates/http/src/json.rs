@@ -1,4 +1,4 @@
-//! Strict JSON: what could be read in two ways is refused.
+//! Strict JSON, which refuses texts that can be read in two ways.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::problems::{Problem, Problems};
 
 /// How deep arrays and objects may nest, in levels.
 const MAX_DEPTH: usize = 32;
-/// How many duplicate members of a body are named; a flood of them is answered with a sample.
+/// How many duplicate members of a body are named; if there are many, the answer has a sample.
 const MAX_DUPLICATES: usize = 20;
 
 /// A JSON value (RFC 8259) that has one reading only.
@@ -22,9 +22,9 @@ pub enum Json {
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number. One with a fraction or an exponent is never an integer, whatever its value.
+    /// A number. A number with a fraction or an exponent is never an integer, whatever its value.
     Number(Number),
-    /// A string. It may hold any character, U+0000 among them.
+    /// A string. It may contain any character, including U+0000.
     String(String),
     /// An array.
     Array(Vec<Json>),
@@ -33,7 +33,7 @@ pub enum Json {
 }
 
 impl Json {
-    /// What kind of value this is, with its article: `a string`.
+    /// Returns the kind of value, with its article: `a string`.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -51,9 +51,9 @@ impl Json {
 /// A byte order mark, invalid UTF-8, a lone surrogate, nesting beyond 32 levels and trailing bytes are problems of
 /// `body`, which can't be read then.
 ///
-/// A member name that its object has already is a problem of that member (RFC 8259 §4 leaves open which of the two would
-/// count). It goes to `problems`, once for each name, and the rest is read on, so that everything else that is wrong can be
-/// told with it: what is returned then has the first of them, and is good for nothing else.
+/// A repeated member name is a problem of that member (RFC 8259 §4 leaves open which of the two counts). It is added to `problems`,
+/// once for each name, and the rest is still read, so that all other problems can be reported with it: the returned value then has
+/// the first of the members, and must not be used for anything else.
 pub fn read(body: &[u8], problems: &mut Problems) -> Result<Json, Problem> {
     let text = std::str::from_utf8(body).map_err(|_| Problem::body("is not valid UTF-8"))?;
     if text.starts_with('\u{feff}') {
@@ -76,12 +76,12 @@ pub fn read(body: &[u8], problems: &mut Problems) -> Result<Json, Problem> {
     Ok(json)
 }
 
-/// Where the reader is.
+/// The state of the reader.
 struct Reader {
     path: Vec<String>,
-    /// The paths of the names that were there twice.
+    /// The paths of the repeated names.
     duplicates: Vec<String>,
-    /// The problem that made it stop unless the text itself is malformed.
+    /// The problem that stopped the reader, unless the text itself is malformed.
     refused: Option<Problem>,
 }
 
@@ -99,7 +99,7 @@ impl Reader {
         self.path.pop();
     }
 
-    /// Notes that the member in which it is has a name that was there before.
+    /// Notes that the present member has a name that was used before.
     fn note_duplicate(&mut self) {
         let name = self.path.join(".");
         if self.duplicates.len() < MAX_DUPLICATES && !self.duplicates.contains(&name) {
@@ -201,7 +201,7 @@ mod tests {
         (problem.field, problem.message)
     }
 
-    /// The JSON of a body in which nothing is wrong.
+    /// Returns the JSON of a body without problems.
     fn read(body: &[u8]) -> Result<Json, Problems> {
         let mut problems = Problems::new();
         let json = super::read(body, &mut problems)?;

@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use crate::throttle::Throttle;
 
-/// Counts what is over a rate, and refuses it if it is to be enforced.
+/// Counts events over a rate, and refuses them if the limit is enforced.
 #[derive(Debug)]
 pub struct Limiter {
-    /// Made when there is a rate for the first time.
+    /// The throttle, which is made when there is a rate for the first time.
     throttle: OnceLock<Throttle>,
     is_on: AtomicBool,
     is_enforced: AtomicBool,
@@ -20,7 +20,7 @@ pub struct Limiter {
 }
 
 impl Limiter {
-    /// Allows so many events of each key within a time, or without a rate any number.
+    /// Allows this many events of each key within a time; without a rate any number.
     pub fn new(rate: Option<(u32, Duration)>, is_enforced: bool, now: Instant) -> Self {
         let limiter = Self {
             throttle: OnceLock::new(),
@@ -32,7 +32,7 @@ impl Limiter {
         limiter
     }
 
-    /// Changes what is allowed from now on. What is owed stays owed.
+    /// Changes the limit from now on. Events that were counted stay counted.
     pub fn set(&self, rate: Option<(u32, Duration)>, is_enforced: bool, now: Instant) {
         if let Some((count, per)) = rate {
             self.throttle.get_or_init(|| Throttle::new(count, per, now)).set_rate(count, per);
@@ -41,7 +41,7 @@ impl Limiter {
         self.is_on.store(rate.is_some(), Relaxed);
     }
 
-    /// Refuses a key with too many events: `Err` tells how long until the next one is allowed.
+    /// Refuses a key with too many events: `Err` is how long until the next one is allowed.
     pub fn check(&self, of: impl Hash, now: Instant) -> Result<(), Duration> {
         let Some(throttle) = self.throttle() else { return Ok(()) };
         throttle.check_of(of, now).or_else(|wait| self.over(wait))
@@ -54,7 +54,7 @@ impl Limiter {
         }
     }
 
-    /// Notes an event, or refuses it; what is over the rate is not noted.
+    /// Notes an event, or refuses it; refused events are not noted.
     pub fn take(&self, of: impl Hash, now: Instant) -> Result<(), Duration> {
         let Some(throttle) = self.throttle() else { return Ok(()) };
         let key = throttle.key(of);
@@ -67,7 +67,7 @@ impl Limiter {
         }
     }
 
-    /// How many events were over the rate so far, refused or not.
+    /// Returns how many events were over the rate so far, refused or not.
     pub fn exceeded(&self) -> u64 {
         self.exceeded.load(Relaxed)
     }

@@ -18,13 +18,13 @@ pub enum NotUnderstood {
     /// It has another type, two, or none.
     #[error("unsupported media type")]
     Type,
-    /// Its type would do, but it is compressed.
+    /// Its type is right, but it is compressed.
     #[error("the body is compressed")]
     Compressed,
 }
 
 impl NotUnderstood {
-    /// Says to who sent it what to send; `expected` names the types that are understood.
+    /// Returns a message that says what to send; `expected` names the types that are understood.
     pub const fn message(self, expected: &'static str) -> &'static str {
         match self {
             Self::Type => expected,
@@ -46,7 +46,7 @@ impl Media {
         Ok(media)
     }
 
-    /// What is asked of who has sent another one.
+    /// Returns the message to a caller who has sent another type.
     pub const fn asked_for(self) -> &'static str {
         match self {
             Self::Json => "Send the body as Content-Type: application/json, in UTF-8.",

@@ -1,7 +1,8 @@
-//! What pages in a browser have in common: their headers, and the assets that they load.
+//! The common parts of pages in a browser: their headers, and the assets that they load.
 //!
-//! A page is rendered by a template that the compiler has checked, and is served with the [`headers`] from here. What it loads is an
-//! [`Asset`], embedded in the program; [`STYLE`], [`PANELS`] and [`ICON`] are what all pages of Tollgate look like.
+//! A page is rendered by a template that the compiler has checked, and is served with the [`headers`] from here. The files that it loads
+//! are
+//! [`Asset`]s, embedded in the program; [`STYLE`], [`PANELS`] and [`ICON`] give all pages of Tollgate the same look.
 
 mod asset;
 
@@ -12,32 +13,32 @@ use http::{HeaderMap, HeaderValue};
 
 pub use asset::{Asset, Kind};
 
-/// What all pages look like.
+/// The style of all pages.
 pub const STYLE: &str = include_str!("../assets/tollgate.css");
 
-/// What pages look like that are made of panels, forms and tables, beyond that.
+/// The additional style of pages with panels, forms and tables.
 pub const PANELS: &str = include_str!("../assets/panels.css");
 
 /// The icon of all pages.
 pub const ICON: &str = include_str!("../assets/icon.svg");
 
-/// Says whether whoever asks is a browser: it names HTML among what it accepts.
+/// Says whether a request comes from a browser: it accepts HTML.
 pub fn wants_html(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|line| line.to_str().is_ok_and(|line| line.contains("text/html")))
 }
 
-/// What a page may do in the browser, beyond showing itself with the assets of this server.
+/// The rights of a page in the browser, beyond showing itself with the assets of this server.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Policy<'a> {
-    /// Whether it has a script, an asset like any other, which may ask this server.
+    /// Whether it has a script, which is an asset like any other, and which may send requests to this server.
     pub scripts: bool,
-    /// Where the answer to a form may lead the browser to, beside this server: it applies `form-action` to that
+    /// The other servers to which the answer to a form may lead the browser: browsers apply `form-action` to that
     /// redirect as well.
     pub form_origins: &'a [String],
 }
 
-/// The headers of a page. Its Content Security Policy allows no script and no style in the page itself, no frame, and
-/// nothing from elsewhere.
+/// Returns the headers of a page. Its Content Security Policy allows no script and no style in the page itself, no frame, and
+/// nothing from other servers.
 pub fn headers(policy: Policy<'_>) -> HeaderMap {
     let scripts = if policy.scripts { "script-src 'self'; connect-src 'self'; " } else { "" };
     let form_action =

@@ -1,26 +1,26 @@
-//! What is wrong with a request: every problem at once, each with the field it is about.
+//! The problems of a request: all of them at once, each with the field that it is about.
 
 use serde::Serialize;
 
-/// One thing that is wrong with a request.
+/// A problem of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// The member or parameter, dotted where it is nested (`customer.email`, `items.0.name`); `body` for the whole.
+    /// The member or parameter, dotted if it is nested (`customer.email`, `items.0.name`); `body` for the whole body.
     pub field: String,
     /// Why it is refused, in words that follow the field's name. For people; it may be reworded.
     pub message: String,
 }
 
 impl Problem {
-    /// What a problem with the body as a whole names.
+    /// The field of a problem with the body as a whole.
     pub const BODY: &'static str = "body";
 
-    /// Names `field` and says what is wrong with it.
+    /// Makes a problem of `field`.
     pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into() }
     }
 
-    /// Says what is wrong with the body as a whole.
+    /// Makes a problem of the body as a whole.
     pub fn body(message: impl Into<String>) -> Self {
         Self::new(Self::BODY, message)
     }
@@ -52,17 +52,17 @@ impl Problems {
         self
     }
 
-    /// Whether no problem was found.
+    /// Says whether no problem was found.
     pub fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
 
-    /// The problems, first found first.
+    /// Returns the problems in the order in which they were found.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.errors.iter()
     }
 
-    /// Returns `value` if no problem was found. It must be there then.
+    /// Returns `value` if no problem was found. It must be `Some` then.
     pub fn or<T>(self, value: Option<T>) -> Result<T, Self> {
         if self.is_empty() { Ok(value.expect("what was not read has a problem")) } else { Err(self) }
     }

@@ -1,6 +1,6 @@
-//! The one writer of refusals: an error as it goes over the wire.
+//! The one writer of refusals: an error in its form on the wire.
 //!
-//! Each crate maps an enum of its own to a [`Refusal`]; only this file knows the bytes.
+//! Each crate maps its own enum to a [`Refusal`]; only this file knows the bytes.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::problems::{Problem, Problems};
 pub enum Dialect {
     /// The envelope of `/api/v1`: `{"success":false,"error":{"code":"…","message":"…","metadata":{…}}}`.
     Envelope,
-    /// RFC 6749 §5.2: `{"error":"…","error_description":"…"}`.
+    /// The form of RFC 6749 §5.2: `{"error":"…","error_description":"…"}`.
     OAuth,
 }
 
@@ -46,7 +46,7 @@ pub struct Refusal<'a> {
 }
 
 impl<'a> Refusal<'a> {
-    /// Refuses with a `code` that programs decide by and a `message` for people.
+    /// Makes a refusal with a `code` for programs and a `message` for people.
     pub fn new(
         dialect: Dialect,
         status: StatusCode,
@@ -59,16 +59,16 @@ impl<'a> Refusal<'a> {
         Self { dialect, status, code, message: message.into(), problems: None, headers }
     }
 
-    /// Names what is wrong with the parts of the request.
+    /// Adds the problems with parts of the request.
     ///
-    /// The envelope lists them in `metadata`; RFC 6749 has one text for all, in which they replace the message.
+    /// The envelope lists them in `metadata`; RFC 6749 has only one text, in which they replace the message.
     #[must_use]
     pub fn problems(mut self, problems: Option<Cow<'a, Problems>>) -> Self {
         self.problems = problems;
         self
     }
 
-    /// Names the request as a whole as what the message is about.
+    /// States that the message is about the request as a whole.
     #[must_use]
     pub fn of_the_request(self) -> Self {
         let problem = Problem::new("request", self.message.clone());
@@ -82,14 +82,14 @@ impl<'a> Refusal<'a> {
         self
     }
 
-    /// Says when to try again, in whole seconds and at least one.
+    /// Adds when to try again, in whole seconds and at least one.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         self.header(RETRY_AFTER, HeaderValue::from(seconds.max(1)))
     }
 
-    /// The answer.
+    /// Returns the answer.
     pub fn response<B: From<Bytes>>(self) -> Response<B> {
         let mut response = Response::new(B::from(self.body().into()));
         *response.status_mut() = self.status;
@@ -114,12 +114,12 @@ impl<'a> Refusal<'a> {
     }
 }
 
-/// Why an answer refuses a request, for the operator: in the answer's extensions, for whoever counts and logs it.
+/// The reason for a refusal, for the operator: in the answer's extensions, for the layers that count and log it.
 #[derive(Debug, Clone)]
 pub struct Reason {
-    /// What the caller was told.
+    /// The code that the caller got.
     pub code: &'static str,
-    /// What the log may know.
+    /// The reason for the log, in more detail.
     pub text: String,
 }
 
@@ -158,7 +158,7 @@ fn description(problems: &Problems) -> String {
     text
 }
 
-/// Replaces what RFC 6749 §5.2 does not permit in a description: it has `%x20-21 / %x23-5B / %x5D-7E`.
+/// Replaces characters that RFC 6749 §5.2 does not permit in a description: it has `%x20-21 / %x23-5B / %x5D-7E`.
 fn permitted(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' })
 }

@@ -12,9 +12,9 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// Keeps the request's own `X-Request-Id` where it is well formed, and makes a UUIDv7 otherwise.
+    /// Keeps the request's own `X-Request-Id` if it is well formed, and makes a UUIDv7 otherwise.
     ///
-    /// `now` is the time in milliseconds since the Unix epoch.
+    /// `now` is the time in milliseconds since 1970.
     pub fn of(headers: &HeaderMap, now: u64) -> Self {
         match headers.get(X_REQUEST_ID) {
             Some(id) if is_request_id(id.as_bytes()) => Self(id.clone()),
@@ -22,7 +22,7 @@ impl RequestId {
         }
     }
 
-    /// Makes a UUIDv7 (RFC 9562 §5.7) of `now`, in milliseconds since the Unix epoch.
+    /// Makes a UUIDv7 (RFC 9562 §5.7) of `now`, in milliseconds since 1970.
     fn new(now: u64) -> Self {
         let mut random = [0; 10];
         rand::rng().fill_bytes(&mut random);
@@ -32,18 +32,18 @@ impl RequestId {
         Self(HeaderValue::from_str(text).expect("a UUID is printable ASCII"))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         self.0.to_str().expect("an id is made of visible ASCII characters")
     }
 
-    /// The id as the value of its header.
+    /// Returns the id as the value of its header.
     pub fn into_header(self) -> HeaderValue {
         self.0
     }
 }
 
-/// Whether an `X-Request-Id` is well formed: 1 to 128 of `[A-Za-z0-9._-]`. Any other is neither kept nor logged.
+/// Says whether an `X-Request-Id` is well formed: 1 to 128 of `[A-Za-z0-9._-]`. Any other is neither kept nor logged.
 pub(crate) fn is_request_id(id: &[u8]) -> bool {
     (1..=128).contains(&id.len())
         && id.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))

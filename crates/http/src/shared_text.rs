@@ -1,6 +1,6 @@
-//! Texts that are the same for everybody, compressed once, and sent so to who takes it.
+//! Public texts that are compressed once, for clients that accept that.
 //!
-//! Only for what has nothing secret in it and nothing of the request: the length of a compressed answer tells of both (BREACH).
+//! Only for texts that contain nothing secret and nothing of the request: the length of a compressed answer reveals both (BREACH).
 
 use std::io::Write as _;
 
@@ -10,19 +10,19 @@ use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY};
 use http::{HeaderMap, HeaderValue};
 
-/// A text in both forms.
+/// A text in both codings.
 #[derive(Debug, Clone)]
 pub struct SharedText {
     plain: Bytes,
     gzip: Bytes,
 }
 
-/// A form of a text.
+/// A coding of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
-    /// As it is.
+    /// The text itself.
     Identity,
-    /// Compressed (RFC 1952).
+    /// The compressed text (RFC 1952).
     Gzip,
 }
 
@@ -35,7 +35,7 @@ impl SharedText {
         Self { plain, gzip }
     }
 
-    /// The body of an answer in a form, whose headers then say which it is, and that it depends on the request.
+    /// Returns the body of an answer in a coding, and adds the headers that state the coding, and that it depends on the request.
     pub fn body(&self, coding: Coding, answer: &mut HeaderMap) -> Bytes {
         answer.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
         match coding {
@@ -49,8 +49,8 @@ impl SharedText {
 }
 
 impl Coding {
-    /// The form that a request takes (RFC 9110 §12.5.3): compressed only where it says so, with a weight that can be read
-    /// and is not 0.
+    /// Returns the coding that a request accepts (RFC 9110 §12.5.3): compressed only if the request says so, with a weight that can
+    /// be read and is not 0.
     pub fn taken(asked: &HeaderMap) -> Self {
         let mut others = Self::Identity;
         let lines = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());

@@ -1,10 +1,10 @@
-//! Who a caller is to a limit.
+//! The source by which limits group callers.
 
 use std::net::IpAddr;
 
 use crate::ClientAddress;
 
-/// Whose events are counted together: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
+/// A group of callers whose events are counted together: an IPv4 address, or the /64 of an IPv6 address, which is one subscriber's.
 ///
 /// All callers whose address is not known are one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,12 +13,12 @@ pub enum Source {
     V4(u32),
     /// The first half of an IPv6 address.
     V6(u64),
-    /// Everybody of whom a trusted proxy tells no address.
+    /// All callers whose address a trusted proxy doesn't state.
     Unknown,
 }
 
 impl Source {
-    /// The source that a caller belongs to.
+    /// Returns the source that a caller belongs to.
     pub fn of(address: ClientAddress) -> Self {
         match address.known().map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::V4(address.into()),

@@ -12,14 +12,14 @@ use tokio::time::Instant;
 
 use crate::{ClientAddress, Limiter, Source};
 
-/// What one source may take of the connections. A trusted proxy may take all: it connects for everybody behind it.
+/// The limits on one source's connections. A trusted proxy has none: it connects for everybody behind it.
 #[derive(Clone, Debug)]
 pub struct SourceLimits {
-    /// Connections that it may hold at once.
+    /// Connections that a source may hold at once.
     pub connections: usize,
-    /// Connections that it may open within a time; any number without a rate.
+    /// Connections that a source may open within a time; `None` for any number.
     pub new_connections: Option<(u32, Duration)>,
-    /// Whether what is over the limits is refused, or only counted.
+    /// Whether connections over the limits are refused, or only counted.
     pub enforce: bool,
     /// Networks of the proxies that are trusted.
     pub trusted: Vec<IpNet>,
@@ -40,25 +40,25 @@ struct State {
 }
 
 impl Sources {
-    /// Holds sources to these limits, from now on.
+    /// Limits sources from now on.
     pub fn new(limits: SourceLimits, now: Instant) -> Arc<Self> {
         let new = Limiter::new(limits.new_connections, limits.enforce, now);
         let state = State { limits, held: HashMap::new() };
         Arc::new(Self { state: Mutex::new(state), exceeded: AtomicU64::new(0), new })
     }
 
-    /// Holds sources to other limits from now on. Connections that are open stay.
+    /// Changes the limits from now on. Open connections stay.
     pub fn set(&self, limits: SourceLimits, now: Instant) {
         self.new.set(limits.new_connections, limits.enforce, now);
         self.state().limits = limits;
     }
 
-    /// How many connections were over the number that a source may hold, refused or not.
+    /// Returns how many connections were over the number that a source may hold, refused or not.
     pub fn exceeded(&self) -> u64 {
         self.exceeded.load(Relaxed)
     }
 
-    /// How many connections were over the rate at which a source may open them, refused or not.
+    /// Returns how many connections were over the rate at which a source may open them, refused or not.
     pub fn exceeded_new(&self) -> u64 {
         self.new.exceeded()
     }
@@ -138,7 +138,7 @@ mod tests {
         let held: Vec<_> = sweep.collect();
         assert_eq!((held.len(), sources.exceeded()), (100, 9_900));
         assert_eq!(sources.state().held.len(), 1);
-        // Others are not concerned, however many they are, and cost nothing when they are gone.
+        // Other sources are not affected, however many they are, and cost nothing when they are gone.
         for n in 1..10_000_u128 {
             assert!(sources.admit(Ipv6Addr::from(subnet + (n << 64)).into(), now).is_some());
         }

@@ -1,8 +1,8 @@
-//! Counting of events by whom they are of, in a table of fixed size.
+//! Counts events by their key, in a table of fixed size.
 //!
-//! However many callers there are, and however many of them are made up, the table costs no more memory. Each cell holds,
-//! in one word, whose it is and the theoretical arrival time of the generic cell rate algorithm: events drain at the
-//! rate that is allowed, and whoever has a whole burst that has not drained is refused.
+//! However many callers there are, and however many of them are made up, the table takes no more memory. Each cell holds,
+//! in one word, its key and the theoretical arrival time of the generic cell rate algorithm: events drain at the
+//! allowed rate, and a key with a whole burst that has not drained is refused.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Cells of one set: where a key can be found.
+/// The number of cells in which a key can be found.
 const WAYS: usize = 4;
 const SETS: u64 = 16_384;
-/// A cell's low bits hold milliseconds since the table was made: 34 years of them.
+/// The number of low bits of a cell that hold milliseconds since the table was made: enough for 34 years.
 const TIME_BITS: u32 = 40;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 
@@ -22,17 +22,17 @@ const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 pub struct Throttle {
     cells: Box<[AtomicU64]>,
     hasher: RandomState,
-    /// On the monotonic clock: a wall clock that is set must neither lock anybody out nor let anybody off.
+    /// The start of the table's time, on the monotonic clock: setting a wall clock must neither lock anybody out nor lift a limit.
     epoch: Instant,
-    /// What one event costs, in milliseconds.
+    /// The cost of one event, in milliseconds.
     interval: AtomicU64,
     /// How much may be owed before a key is refused, in milliseconds.
     burst: AtomicU64,
-    /// When nobody owes anything any more.
+    /// When no key owes anything any more.
     idle_from: AtomicU64,
 }
 
-/// Stands for whom events are of, in one table.
+/// The key of events, in one table.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
     set: usize,
@@ -40,7 +40,7 @@ pub struct Key {
 }
 
 impl Throttle {
-    /// Allows `count` events at once, and as many again every `per`.
+    /// Makes a table that allows `count` events at once, and as many again every `per`.
     pub fn new(count: u32, per: Duration, now: Instant) -> Self {
         let (interval, burst) = interval_and_burst(count, per);
         Self {
@@ -53,31 +53,31 @@ impl Throttle {
         }
     }
 
-    /// Allows another rate from now on. What is owed stays owed.
+    /// Changes the rate from now on. Events that were counted stay counted.
     pub fn set_rate(&self, count: u32, per: Duration) {
         let (interval, burst) = interval_and_burst(count, per);
         self.interval.store(interval, Relaxed);
         self.burst.store(burst, Relaxed);
     }
 
-    /// The key of whatever is hashed.
+    /// Returns the key of a value that can be hashed.
     pub fn key(&self, of: impl Hash) -> Key {
         let hash = self.hasher.hash_one(of);
         let set = usize::try_from(hash % SETS).expect("a set of the table is in memory");
         Key { set: set * WAYS, tag: (hash >> TIME_BITS).max(1) }
     }
 
-    /// Whether nobody owes anything, so that nobody is refused.
+    /// Says whether no key owes anything, so that none is refused.
     fn is_idle(&self, now: Instant) -> bool {
         self.idle_from.load(Relaxed) <= self.elapsed(now)
     }
 
-    /// Refuses whoever has too many events, as [`Throttle::check`] does. While nobody owes anything, nothing is hashed.
+    /// Refuses a caller with too many events, as [`Throttle::check`] does. While no key owes anything, nothing is hashed.
     pub fn check_of(&self, of: impl Hash, now: Instant) -> Result<(), Duration> {
         if self.is_idle(now) { Ok(()) } else { self.check(self.key(of), now) }
     }
 
-    /// Refuses a key with too many events: `Err` tells how long until the next one is allowed.
+    /// Refuses a key with too many events: `Err` is how long until the next one is allowed.
     pub fn check(&self, key: Key, now: Instant) -> Result<(), Duration> {
         let owed = self.cell(key).map_or(0, |cell| self.owed(cell, now));
         let next = owed + self.interval.load(Relaxed);
@@ -108,7 +108,7 @@ impl Throttle {
     fn note_cost(&self, key: Key, interval: u64, now: Instant) {
         let elapsed = self.elapsed(now);
         let cells = &self.cells[key.set..key.set + WAYS];
-        // The key's own cell, or the one whose debt is nearest to being forgotten.
+        // The key's own cell, or the one whose debt will be paid off first.
         let (cell, value) = cells
             .iter()
             .map(|cell| (cell, cell.load(Relaxed)))
@@ -117,7 +117,7 @@ impl Throttle {
         let owed_until =
             if value >> TIME_BITS == key.tag { (value & TIME_MASK).max(elapsed) } else { elapsed };
         let owed_until = (owed_until + interval) & TIME_MASK;
-        // Of two events at the same instant one may go uncounted.
+        // If two events come at the same instant, one may go uncounted.
         cell.store(key.tag << TIME_BITS | owed_until, Relaxed);
         self.idle_from.fetch_max(owed_until, Relaxed);
     }
@@ -136,7 +136,7 @@ impl Throttle {
     }
 }
 
-/// What one event costs, and how much may be owed, in milliseconds.
+/// Returns the cost of one event, and how much may be owed, in milliseconds.
 fn interval_and_burst(count: u32, per: Duration) -> (u64, u64) {
     let burst = u64::try_from(per.as_millis()).unwrap_or(u64::MAX).min(TIME_MASK / 2);
     ((burst / u64::from(count.max(1))).max(1), burst)
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{ClientAddress, Source};
 
-    /// A throttle, and the instant from which it counts.
+    /// Makes a throttle, and returns the instant from which it counts.
     fn throttle() -> (Throttle, Instant) {
         let now = Instant::now();
         (Throttle::new(30, Duration::from_secs(60), now), now)

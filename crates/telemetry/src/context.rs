@@ -1,4 +1,4 @@
-//! Trace context in headers, as W3C Trace Context (level 1) has it.
+//! Trace context in headers, by W3C Trace Context (level 1).
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent"
 /// The header with what tracing systems add to that.
 pub(crate) const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
-/// The longest `tracestate` that is taken, in bytes; a longer one is left out (§3.3.1.5 asks for 512 at least).
+/// The longest `tracestate` that is kept, in bytes; a longer one is left out (§3.3.1.5 asks for 512 at least).
 const LONGEST_STATE: usize = 512;
 
 /// Reads the context that a request came with. `None` if there is none, or if it is malformed: then the trace begins here.
@@ -22,7 +22,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Option<SpanContext> {
     context.is_valid().then_some(context)
 }
 
-/// Writes a context for the next one.
+/// Writes a context for the next server.
 pub(crate) fn write(context: &SpanContext, headers: &mut HeaderMap) {
     let flags = context.trace_flags() & TraceFlags::SAMPLED;
     let parent = format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), flags);
@@ -36,7 +36,7 @@ pub(crate) fn write(context: &SpanContext, headers: &mut HeaderMap) {
     }
 }
 
-/// The parts of a `traceparent` (§3.2). A version from the future may have more of them (§3.2.2.3).
+/// Returns the parts of a `traceparent` (§3.2). A future version may have more of them (§3.2.2.3).
 fn parsed(text: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
     let (known, further) = text.split_at_checked(55)?;
     let mut parts = known.split('-');
@@ -57,7 +57,7 @@ fn parsed(text: &str) -> Option<(TraceId, SpanId, TraceFlags)> {
     Some((TraceId::from_hex(trace_id).ok()?, SpanId::from_hex(span_id).ok()?, flags))
 }
 
-/// The state, which may be in several headers. One that can't be read is as good as none (§3.3.1).
+/// Returns the state, which may be in several headers. If it can't be read, it counts as absent (§3.3.1).
 fn state(headers: &HeaderMap) -> TraceState {
     let values: Option<Vec<&str>> =
         headers.get_all(TRACESTATE).iter().map(|value| value.to_str().ok()).collect();

@@ -1,9 +1,9 @@
-//! What became of spans and of their delivery.
+//! Counts of spans and of deliveries, by outcome.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Counts what became of spans, and of the deliveries of metrics.
+/// Counts spans and deliveries of metrics, by outcome.
 #[derive(Debug, Default)]
 pub struct Counts {
     delivered: AtomicU64,
@@ -14,8 +14,8 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The spans by what became of them, from a closed set: `delivered`; `dropped`, as the queue was full; `undelivered`, as the
-    /// collector did not take them.
+    /// Returns the number of spans by outcome, from a closed set: `delivered`; `dropped`, since the queue was full; `undelivered`,
+    /// since the collector did not take them.
     pub fn spans(&self) -> [(&'static str, u64); 3] {
         [
             ("delivered", self.delivered.load(Relaxed)),
@@ -24,7 +24,7 @@ impl Counts {
         ]
     }
 
-    /// How often metrics were `delivered`, and how often the collector did not take them.
+    /// Returns how often metrics were `delivered`, and how often the collector did not take them.
     pub fn metrics(&self) -> [(&'static str, u64); 2] {
         [
             ("delivered", self.metrics_delivered.load(Relaxed)),
@@ -47,7 +47,7 @@ impl Counts {
     }
 }
 
-/// In the text format of Prometheus.
+/// Writes the counts in the text format of Prometheus.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("# HELP tollgate_telemetry_spans_total Spans of traces, by what became of them.\n")?;

@@ -1,4 +1,4 @@
-//! The task that delivers.
+//! The task that delivers spans and metrics.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::exposition::Families;
 use crate::queue::Queue;
 use crate::traces::Traces;
 
-/// How many spans are delivered together.
+/// The most spans that are delivered together.
 const BATCH: usize = 512;
 /// How long a span waits for others at most.
 const SPANS_EVERY: Duration = Duration::from_secs(5);
@@ -26,22 +26,22 @@ const SPANS_EVERY: Duration = Duration::from_secs(5);
 const METRICS_EVERY: Duration = Duration::from_secs(60);
 /// How long a delivery may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often a delivery is tried that may yet be taken.
+/// How often a delivery is tried if the collector may take it later.
 const ATTEMPTS: u32 = 3;
-/// The pause before the second attempt; it doubles with each.
+/// The pause before the second attempt; it doubles with each further attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is delivered.
+/// The kind of data that is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Spans.
+    /// Traces, as spans.
     Traces,
-    /// Metrics.
+    /// Metrics, with their current values.
     Metrics,
 }
 
 impl Signal {
-    /// The path below the endpoint (OTLP specification, OTLP/HTTP request).
+    /// Returns the path below the endpoint (OTLP specification, OTLP/HTTP request).
     pub const fn path(self) -> &'static str {
         match self {
             Self::Traces => "/v1/traces",
@@ -50,12 +50,12 @@ impl Signal {
     }
 }
 
-/// Why something was not delivered.
+/// Why data was not delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undelivered {
-    /// The collector is away or busy: it may take it later.
+    /// The collector is unreachable or busy: it may take the data later.
     Later(String),
-    /// It does not want it.
+    /// The collector refuses the data.
     Refused(String),
 }
 
@@ -67,30 +67,30 @@ impl Undelivered {
     }
 }
 
-/// A delivery under way.
+/// The future of a delivery.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), Undelivered>> + Send + 'a>>;
 
-/// Takes what is delivered.
+/// Sends data to a collector.
 pub trait Collector: Send + Sync {
     /// Sends a body, as `application/x-protobuf`, to the path of its signal.
     fn send(&self, signal: Signal, body: Vec<u8>) -> Sending<'_>;
 }
 
-/// Everything in the text format of Prometheus.
+/// A function that returns all metrics in the text format of Prometheus.
 type Exposed = dyn Fn() -> String + Send + Sync;
 
-/// What is delivered, and how.
+/// The settings of what is delivered, and where.
 pub struct Telemetry {
     identity: Identity,
     collector: Arc<dyn Collector>,
-    /// The share of traces that is recorded; `None` records none, not even for others.
+    /// The share of traces that is recorded; `None` records none, not even for callers that ask for it.
     share: Option<f64>,
     metrics: Option<Arc<Exposed>>,
     counts: Arc<Counts>,
 }
 
 impl Telemetry {
-    /// Delivers to `collector`, so far nothing.
+    /// Delivers to `collector`, as yet neither traces nor metrics.
     pub fn new(identity: Identity, collector: Arc<dyn Collector>) -> Self {
         Self { identity, collector, share: None, metrics: None, counts: Arc::default() }
     }
@@ -102,19 +102,19 @@ impl Telemetry {
         self
     }
 
-    /// Delivers what this exposes, in the text format of Prometheus, once a minute.
+    /// Delivers the metrics that `exposed` returns, in the text format of Prometheus, once a minute.
     #[must_use]
     pub fn metrics(mut self, exposed: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Some(Arc::new(exposed));
         self
     }
 
-    /// What will have been counted.
+    /// Returns the counts of spans and deliveries.
     pub fn counts(&self) -> Arc<Counts> {
         self.counts.clone()
     }
 
-    /// Starts to deliver, on the runtime of the caller. Traces there are if they were asked for.
+    /// Starts to deliver, on the runtime of the caller. Returns traces if they were asked for.
     pub fn start(self) -> (Option<Traces>, Delivering) {
         let resource = self.identity.resource();
         let (queue, spans) = Queue::new(self.counts.clone());
@@ -150,17 +150,17 @@ fn tracing(
     (provider, Traces::new(tracer, share))
 }
 
-/// What is being delivered.
+/// The task that delivers.
 #[must_use = "what waits is lost when it is dropped"]
 pub struct Delivering {
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
-    /// Spans are recorded for as long as there is one.
+    /// The provider, which keeps the recording of spans going.
     _provider: Option<SdkTracerProvider>,
 }
 
 impl Delivering {
-    /// Delivers what still waits, and the metrics as they are now, within `patience`. Says whether all of it was tried.
+    /// Delivers the spans that still wait, and the metrics as they are now, within `patience`. Returns whether all of it was tried.
     pub async fn end(mut self, patience: Duration) -> bool {
         let _ = self.stop.send(());
         let ended = timeout(patience, &mut self.task).await.is_ok();
@@ -169,13 +169,13 @@ impl Delivering {
     }
 }
 
-/// Delivers, one delivery at a time.
+/// The state of the task, which makes one delivery at a time.
 struct Delivery {
     resource: Resource,
     version: &'static str,
     collector: Arc<dyn Collector>,
     counts: Arc<Counts>,
-    /// The last delivery failed, which has been logged.
+    /// Whether the last delivery failed, which has been logged.
     is_failing: bool,
 }
 
@@ -203,7 +203,7 @@ impl Delivery {
             }
             self.deliver_spans(&mut batch, ATTEMPTS).await;
         }
-        // Each is tried once: the process is about to end.
+        // Each delivery is tried once: the process is about to end.
         loop {
             while batch.len() < BATCH
                 && let Ok(span) = spans.try_recv()
@@ -233,7 +233,7 @@ impl Delivery {
         self.counts.delivery_of_metrics(is_done);
     }
 
-    /// Delivers a body, and says whether it was taken.
+    /// Delivers a body, and returns whether it was taken.
     async fn deliver(&mut self, signal: Signal, body: Vec<u8>, attempts: u32) -> bool {
         for attempt in 1..=attempts {
             let sent = timeout(PATIENCE, self.collector.send(signal, body.clone())).await;
@@ -251,7 +251,7 @@ impl Delivery {
         false
     }
 
-    /// Logs once that deliveries fail, and once that they go again.
+    /// Logs once that deliveries fail, and once that they succeed again.
     fn note(&mut self, error: Option<&Undelivered>) {
         if self.is_failing == error.is_some() {
             return;
@@ -262,13 +262,13 @@ impl Delivery {
     }
 }
 
-/// Waits for a span, and then for others until there are enough, or it has waited long. What has been gathered stays where the
-/// wait is given up.
+/// Waits for a span, and then for others until there are enough, or it has waited long. If the wait is aborted, the gathered spans
+/// stay in `batch`.
 async fn gather(spans: &mut mpsc::Receiver<SpanData>, batch: &mut Vec<SpanData>) {
     if batch.is_empty() {
         match spans.recv().await {
             Some(span) => batch.push(span),
-            // Nobody records.
+            // No spans are recorded.
             None => std::future::pending().await,
         }
     }
@@ -283,7 +283,7 @@ async fn gather(spans: &mut mpsc::Receiver<SpanData>, batch: &mut Vec<SpanData>)
     let _ = timeout(SPANS_EVERY, enough).await;
 }
 
-/// Nanoseconds since 1970.
+/// Returns the nanoseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "the times of metrics are those of the machine")]
 fn now() -> u64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

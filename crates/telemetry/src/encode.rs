@@ -1,4 +1,4 @@
-//! Spans and metrics in the messages of OTLP.
+//! Encodes spans and metrics in the messages of OTLP.
 
 use opentelemetry::KeyValue;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
@@ -12,24 +12,24 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SpanData;
 use prost::Message as _;
 
-/// What spans and metrics are said to be made by.
+/// The name of the instrumentation scope of spans and metrics.
 pub(crate) const SCOPE: &str = "tollgate";
 
-/// Who sends them.
+/// The identity of the sender.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    /// `service.name`.
+    /// `service.name`: the name of the service.
     pub service_name: String,
-    /// `service.version`.
+    /// `service.version`: the version of the program.
     pub version: &'static str,
-    /// `service.instance.id`, which tells those with one name apart.
+    /// `service.instance.id`, which tells instances with the same name apart.
     pub instance: String,
     /// Further attributes of the resource.
     pub attributes: Vec<(String, String)>,
 }
 
 impl Identity {
-    /// As a resource. Nothing of it is found out by looking at the machine or its environment.
+    /// Returns the identity as a resource. None of it comes from the machine or its environment.
     pub(crate) fn resource(&self) -> Resource {
         let own = [
             KeyValue::new("service.name", self.service_name.clone()),
@@ -41,14 +41,14 @@ impl Identity {
     }
 }
 
-/// The body that delivers spans.
+/// Returns the body that delivers spans.
 pub(crate) fn spans(spans: &[SpanData], resource: &Resource) -> Vec<u8> {
     let resource = ResourceAttributesWithSchema::from(resource);
     let resource_spans = group_spans_by_resource_and_scope(spans.to_vec(), &resource);
     ExportTraceServiceRequest { resource_spans }.encode_to_vec()
 }
 
-/// The body that delivers metrics.
+/// Returns the body that delivers metrics.
 pub(crate) fn metrics(metrics: Vec<Metric>, resource: &Resource, version: &str) -> Vec<u8> {
     let attributes = ResourceAttributesWithSchema::from(resource).attributes.0;
     let scope = InstrumentationScope {

@@ -1,6 +1,6 @@
-//! Metrics as OTLP has them, from the text format of Prometheus: what is delivered is what `/metrics` says, by the same names.
+//! Converts metrics from the text format of Prometheus to OTLP: the same metrics as those of `/metrics`, by the same names.
 //!
-//! Only what Tollgate itself writes is read: counters, gauges and histograms.
+//! It only reads what Tollgate itself writes: counters, gauges and histograms.
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -9,10 +9,10 @@ use opentelemetry_proto::tonic::metrics::v1::{
     number_data_point,
 };
 
-/// The metric that says since when counters count.
+/// The metric with the time since when counters count.
 const STARTED: &str = "process_start_time_seconds";
 
-/// The families of a text.
+/// The families of metrics in a text.
 pub(crate) struct Families<'a>(Vec<Family<'a>>);
 
 struct Family<'a> {
@@ -48,7 +48,7 @@ impl<'a> Families<'a> {
         Self(families)
     }
 
-    /// As messages of OTLP. `now` is in nanoseconds since 1970.
+    /// Returns the metrics as messages of OTLP. `now` is in nanoseconds since 1970.
     pub(crate) fn metrics(&self, now: u64) -> Vec<Metric> {
         let started = self.0.iter().find(|family| family.name == STARTED);
         let started = started.and_then(|family| family.samples.first()?.value.parse::<u64>().ok());
@@ -112,7 +112,8 @@ impl Family<'_> {
         self.samples.iter().filter_map(point).collect()
     }
 
-    /// The lines of one histogram follow each other: its buckets, which count all up to their bound, the sum and the count.
+    /// Returns the histograms. The lines of each follow each other: its buckets, which count everything up to their bound, the sum and
+    /// the count.
     fn histograms(&self, times: Times) -> Vec<HistogramDataPoint> {
         let mut points = Vec::new();
         let mut current = HistogramDataPoint::default();
@@ -159,7 +160,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Labels as `a="b",c="d"`; backslashes, quotes and ends of lines in values are escaped.
+/// Reads labels like `a="b",c="d"`; backslashes, quotes and line ends in values are escaped.
 fn labels(mut text: &str) -> Option<Vec<(&str, String)>> {
     let mut labels = Vec::new();
     while !text.is_empty() {

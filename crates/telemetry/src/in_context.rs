@@ -8,7 +8,7 @@ use pin_project_lite::pin_project;
 use crate::spans::{RequestSpan, current};
 
 pin_project! {
-    /// Runs a future within a span, or as it is where there is none.
+    /// Runs a future within a span, or unchanged if there is none.
     pub struct InContext<F> {
         #[pin]
         inner: F,
@@ -17,12 +17,12 @@ pin_project! {
 }
 
 impl<F> InContext<F> {
-    /// What happens in `inner` happens in the span.
+    /// Runs `inner` within this span.
     pub fn new(inner: F, span: Option<&RequestSpan>) -> Self {
         Self { inner, context: span.map(|span| span.context().clone()) }
     }
 
-    /// What happens in `inner`, on whatever task, happens in the span that this is called in.
+    /// Runs `inner`, on whatever task, within the span in which this is called.
     pub fn inherited(inner: F) -> Self {
         Self { inner, context: current() }
     }

@@ -1,4 +1,4 @@
-//! Where spans wait for their delivery.
+//! The queue in which spans wait for their delivery.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::counts::Counts;
 /// How many spans may wait.
 pub(crate) const CAPACITY: usize = 2048;
 
-/// Takes spans that have ended. Never waits: a full queue drops them.
+/// Takes spans that have ended. It never waits: a full queue drops them.
 #[derive(Debug)]
 pub(crate) struct Queue {
     spans: mpsc::Sender<SpanData>,
@@ -21,7 +21,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// A queue, and its other end.
+    /// Makes a queue, and its receiving end.
     pub(crate) fn new(counts: Arc<Counts>) -> (Self, mpsc::Receiver<SpanData>) {
         let (spans, waiting) = mpsc::channel(CAPACITY);
         (Self { spans, counts }, waiting)

@@ -1,4 +1,4 @@
-//! What is reported through the facade `metrics`, in the text format of Prometheus.
+//! Records the metrics of the facade `metrics`, and writes them in the text format of Prometheus.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::Counts;
 const BUCKETS: [f64; 16] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-/// How often single measurements are put into their buckets, so that they take no memory while nobody reads them.
+/// How often single measurements are put into their buckets, so that they take no memory while they aren't read.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Records metrics, for a process that reports them through that facade. Their labels are to come from closed sets, so that it does not
@@ -35,7 +35,7 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// Shows what became of traces, too.
+    /// Adds the counts of spans and of deliveries to the metrics.
     #[must_use]
     pub fn with(mut self, counts: Arc<Counts>) -> Self {
         self.further = Some(counts);
@@ -47,7 +47,7 @@ impl Recorder {
         metrics::set_global_recorder(self.prometheus.clone())
     }
 
-    /// Everything, in the text format of Prometheus.
+    /// Returns all metrics, in the text format of Prometheus.
     pub fn render(&self) -> String {
         let mut text = self.handle.render();
         if let Some(counts) = &self.further {
@@ -56,7 +56,7 @@ impl Recorder {
         text
     }
 
-    /// Bounds the memory of what is recorded, for as long as it is polled.
+    /// Limits the memory of recorded measurements, for as long as it is polled.
     pub async fn upkeep(&self) -> Infallible {
         loop {
             sleep(UPKEEP).await;

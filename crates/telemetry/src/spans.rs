@@ -8,7 +8,7 @@ use opentelemetry::{Context, KeyValue};
 
 use crate::context;
 
-/// A request that is being answered, and is recorded.
+/// The span of a request that is being answered.
 pub struct RequestSpan {
     context: Context,
 }
@@ -22,17 +22,17 @@ impl RequestSpan {
         &self.context
     }
 
-    /// The id of the trace, in 32 hexadecimal digits.
+    /// Returns the id of the trace, in 32 hexadecimal digits.
     pub fn trace_id(&self) -> TraceIdText {
         TraceIdText::of(self.context.span().span_context().trace_id())
     }
 
-    /// Ends it with the status of the answer. `id` is the request's, as the log has it.
+    /// Ends the span with the status of the answer. `id` is the request's, as the log has it.
     pub fn answered(self, status: u16, id: &str) {
         let span = self.context.span();
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
         span.set_attribute(KeyValue::new("tollgate.request_id", id.to_owned()));
-        // What the caller has done wrong is no error of the server (HTTP semantic conventions).
+        // A caller's mistake is not an error of the server (HTTP semantic conventions).
         if status >= 500 {
             span.set_attribute(KeyValue::new("error.type", status.to_string()));
             span.set_status(Status::error(""));
@@ -41,13 +41,13 @@ impl RequestSpan {
     }
 }
 
-/// The context that this happens in, if that is a span that is recorded.
+/// Returns the current context, if it is a recorded span.
 pub(crate) fn current() -> Option<Context> {
     let is_within = Context::map_current(|context| context.span().is_recording());
     is_within.then(Context::current)
 }
 
-/// A call of another server, which is recorded.
+/// The span of a call to another server.
 pub struct CallSpan {
     context: Context,
 }
@@ -62,7 +62,7 @@ impl CallSpan {
         context::write(self.context.span().span_context(), headers);
     }
 
-    /// Ends it with the status of the answer.
+    /// Ends the span with the status of the answer.
     pub fn answered(self, status: u16) {
         let span = self.context.span();
         span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
@@ -72,7 +72,7 @@ impl CallSpan {
         span.end();
     }
 
-    /// Ends it without an answer. `why` is from a closed set.
+    /// Ends the span without an answer. `why` is from a closed set.
     pub fn failed(self, why: &'static str) {
         self.is_an_error(why);
         self.context.span().end();
@@ -98,7 +98,7 @@ impl TraceIdText {
         Self(digits)
     }
 
-    /// The digits.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("digits are ASCII")
     }

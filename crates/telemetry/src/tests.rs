@@ -1,4 +1,4 @@
-//! What is recorded, and what becomes of it.
+//! Tests of recording and of delivery.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -27,7 +27,7 @@ enum Ends {
     Never,
 }
 
-/// A collector that takes everything but what its script says first.
+/// A collector that takes everything except the first deliveries, which follow its script.
 #[derive(Default)]
 struct Scripted {
     script: Mutex<VecDeque<Ends>>,
@@ -83,7 +83,7 @@ fn headers(parent: &'static str) -> HeaderMap {
     headers
 }
 
-/// Answers a request; says whether it was recorded.
+/// Answers a request; returns whether it was recorded.
 fn answer(traces: &Traces, headers: &HeaderMap, trust: Trust) -> bool {
     let (method, version) = (Method::GET, Version::HTTP_11);
     let received = Received { method: &method, headers, version, route: Some("/x"), scheme: "http", trust };
@@ -95,7 +95,7 @@ fn answer(traces: &Traces, headers: &HeaderMap, trust: Trust) -> bool {
     is_recorded
 }
 
-/// What is recorded of a request.
+/// Returns the span that is recorded of a request.
 async fn recorded(share: f64, parent: &'static str, trust: Trust) -> Option<Span> {
     let collector = Scripted::of(&[]);
     let (traces, delivering) = telemetry(&collector, share).start();

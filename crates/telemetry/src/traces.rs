@@ -1,4 +1,4 @@
-//! Making spans: whether a request is recorded, and what its spans say.
+//! Makes spans: decides whether a request is recorded, and sets the attributes of its spans.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use opentelemetry_sdk::trace::SdkTracer;
 use crate::context;
 use crate::spans::{CallSpan, RequestSpan, current};
 
-/// Makes spans.
+/// Makes the spans of requests and calls.
 #[derive(Clone)]
 pub struct Traces {
     tracer: SdkTracer,
@@ -21,45 +21,45 @@ pub struct Traces {
     share: f64,
 }
 
-/// How far a caller's word counts about what is recorded.
+/// How much a caller may decide about the recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// It decides: what it records is recorded here, and nothing else of it.
+    /// The caller decides: exactly what it records is recorded here.
     Trusted,
-    /// It may name the trace and ask for it not to be recorded. Of what it wants recorded only the configured share is, and what
-    /// tracing systems have added is left out.
+    /// The caller may name the trace and ask for it not to be recorded. Only the configured share of the traces that it wants
+    /// recorded is, and additions of tracing systems are left out.
     Stranger,
-    /// It is this process: the trace is that of whoever calls.
+    /// The caller is this process: the trace is that of the calling code.
     Inside,
 }
 
-/// A request that has come.
+/// A request that has arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
-    /// Its method.
+    /// The HTTP method.
     pub method: &'a Method,
-    /// Its headers.
+    /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The version of HTTP.
     pub version: Version,
-    /// The template of its path, where it has one.
+    /// The template of its path, if it has one.
     pub route: Option<&'static str>,
-    /// `http` or `https`.
+    /// The scheme, `http` or `https`.
     pub scheme: &'static str,
-    /// What its caller may decide.
+    /// How much the caller may decide.
     pub trust: Trust,
 }
 
-/// Work within a request, which has ended now.
+/// Work within a request that has just ended.
 #[derive(Debug, Clone)]
 pub struct Work {
-    /// What it was, from a closed set.
+    /// The kind of work, from a closed set.
     pub name: &'static str,
     /// How long it took.
     pub took: Duration,
-    /// Whether it failed.
+    /// Whether the work failed.
     pub failed: bool,
-    /// What else there is to say, of closed sets.
+    /// Further attributes, from closed sets.
     pub attributes: Vec<(&'static str, &'static str)>,
 }
 
@@ -71,7 +71,7 @@ impl Traces {
     /// Starts the span of a request; `None` if it is not recorded.
     pub fn received(&self, request: Received<'_>) -> Option<RequestSpan> {
         let parent = match request.trust {
-            // What begins within this process is part of something, or of nothing that is recorded.
+            // A request within this process is part of a recorded span, or is not recorded.
             Trust::Inside => current()?,
             trust => {
                 let parent = context::read(request.headers).map(|parent| self.allowed(parent, trust));
@@ -130,12 +130,12 @@ impl Traces {
         span.end_with_timestamp(ended);
     }
 
-    /// What a caller's context counts for.
+    /// Returns the part of a caller's context that counts.
     fn allowed(&self, parent: SpanContext, trust: Trust) -> SpanContext {
         if trust != Trust::Stranger {
             return parent;
         }
-        // By chance, not by the id, which the caller has chosen.
+        // At random, not by the id, which the caller has chosen.
         let is_recorded = parent.is_sampled() && rand::random::<f64>() < self.share;
         let flags = if is_recorded { TraceFlags::SAMPLED } else { TraceFlags::NOT_SAMPLED };
         SpanContext::new(parent.trace_id(), parent.span_id(), flags, true, TraceState::NONE)
@@ -150,7 +150,7 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// The methods that are told apart; whatever else somebody sends is `_OTHER`.
+/// Returns the methods that are told apart; any other is `_OTHER`.
 fn method(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")

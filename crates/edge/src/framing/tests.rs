@@ -1,4 +1,4 @@
-//! What passes, what does not, and that no cut changes it.
+//! Tests of what passes and what doesn't, and that the boundaries of reads don't change it.
 
 use proptest::prelude::*;
 
@@ -82,7 +82,7 @@ fn a_head_that_can_be_read_in_two_ways_is_not_seen_wherever_it_is_cut() {
                     }
                     Err(Refused { before, why }) => Err((before, why)),
                 };
-                // What was shown before the fault could be seen is half a head.
+                // The part that was shown before the fault was visible is half a head.
                 let seen_at_most = before.len().max(cut);
                 let (seen, fault) = seen.unwrap_err();
                 assert!(
@@ -143,7 +143,7 @@ proptest! {
         cuts.sort_unstable();
         let mut framing = Framing::new();
         let in_pieces = cuts.windows(2).try_for_each(|cut| framing.read(&bytes[cut[0]..cut[1]]));
-        // Of two faults in one line, the first that is met is named.
+        // If one line has two faults, the first is reported.
         let kind = |refused: Refused| std::mem::discriminant(&refused.why);
         prop_assert_eq!(in_pieces.map_err(kind), read(&bytes).map_err(kind));
     }

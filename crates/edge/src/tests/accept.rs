@@ -1,4 +1,4 @@
-//! Errors of accept(2).
+//! Tests of errors of accept(2).
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,7 +11,7 @@ use crate::serve::accept;
 use crate::slots::{Slot, Slots};
 
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
-/// Too many open files, on Linux.
+/// The error number on Linux for too many open files.
 const EMFILE: i32 = 24;
 
 async fn accept_behind(errors: Vec<io::Error>) -> Duration {

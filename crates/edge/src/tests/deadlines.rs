@@ -1,4 +1,4 @@
-//! The limits in time. The clock is paused and moves when everything waits, so the real limits are tested.
+//! Tests of the time limits. The clock is paused and advances when everything waits, so the real limits are tested.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::connection;
 use crate::rules::Rules;
 use crate::shared::Shared;
 
-/// Connects to an edge that is only this connection; the pipe holds `buffer` bytes either way.
+/// Connects to an edge with only this connection; the pipe holds `buffer` bytes in each direction.
 fn connect<S: Inner>(service: S, buffer: usize) -> Peer<DuplexStream> {
     connect_to(&Arc::new(Shared::new(Arc::new(Limits::default()), Rules::default())), service, buffer)
 }
@@ -95,7 +95,7 @@ async fn a_request_that_comes_in_the_last_moment_is_answered() {
     let mut peer = echoing();
     peer.send(GET).await;
     peer.expect("GET /hello ").await;
-    // Neither of these lets the connection run: it finds the request and its deadline over at once.
+    // Neither of these lets the connection run: it finds the request and its expired deadline at once.
     peer.send(LAST).await;
     tokio::time::advance(Duration::from_secs(61)).await;
     assert!(peer.rest().await.ends_with("GET /last "));
@@ -136,7 +136,7 @@ async fn the_edge_does_not_limit_the_service() {
     });
     let mut peer = connect(service, 1024);
     peer.send(LAST).await;
-    // Nor does it take a peer that ends its own side for one that is gone.
+    // It doesn't take a peer that ends its sending side for one that is gone, either.
     peer.0.shutdown().await.unwrap();
     let mut answer = String::new();
     peer.0.read_to_string(&mut answer).await.unwrap();
@@ -158,7 +158,7 @@ async fn a_peer_that_does_not_read_is_left_after_10_s() {
     let mut peer = connect(tower::service_fn(echo), 16);
     peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n1234567890").await;
     tokio::time::sleep(Duration::from_secs(9)).await;
-    // It takes some, which is progress.
+    // The peer takes some bytes, which is progress.
     assert_eq!(within(peer.0.read(&mut [0; 16])).await.unwrap(), 16);
     tokio::time::sleep(Duration::from_millis(9_900)).await;
     assert!(peer.0.read(&mut [0; 8]).await.unwrap() > 0);
@@ -181,7 +181,7 @@ async fn an_http2_connection_without_streams_ends_after_60_s() {
 async fn http2_headers_that_do_not_end_are_no_request() {
     let start = Instant::now();
     let mut peer = echoing();
-    // Stream 1 begins without END_HEADERS; the peer is lively otherwise.
+    // Stream 1 begins without END_HEADERS; the peer is active otherwise.
     let begin = [frame(SETTINGS, 0, 0, &[]), frame(HEADERS, 0, 1, &[0x82])].concat();
     peer.send([PREFACE, &begin].concat()).await;
     answer_pings(&mut peer).await;

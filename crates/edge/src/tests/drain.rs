@@ -1,4 +1,4 @@
-//! Shutting down, and the cap on connections.
+//! Tests of shutting down, and of the limit on connections.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::{GET, LAST, Peer, Server, echo, echo_server, within};
 use crate::admission::Inner;
 use crate::{Drained, Edge, Limits};
 
-/// A service whose answers wait for the test: `begun` has a permit for each request, `go` lets one pass.
+/// Makes a service whose answers wait for the test: `begun` has a permit for each request, `go` lets one pass.
 fn gated(begun: &Arc<Semaphore>, go: &Arc<Semaphore>) -> impl Inner + Sync {
     let (begun, go) = (Arc::clone(begun), Arc::clone(go));
     tower::service_fn(move |request| {
@@ -76,7 +76,7 @@ async fn an_http2_stream_is_finished() {
     assert_eq!(within(stopped).await.unwrap(), Drained { completed: 1, aborted: 0 });
 }
 
-/// Tells the edge to stop. On the single thread of a test it has heard when this returns.
+/// Tells the edge to stop. In a test, which has a single thread, the edge has noticed when this returns.
 async fn told_to_stop(server: Server) -> (SocketAddr, JoinHandle<Drained>) {
     let Server { addr, stop, served, .. } = server;
     stop.send(()).unwrap();
@@ -123,7 +123,7 @@ async fn whoever_connects_while_such_a_request_is_waited_for_is_served() {
     assert!(TcpStream::connect(addr).await.is_err());
 }
 
-/// What is not answered was not begun, and its peer knows: it sends that again elsewhere.
+/// An unanswered request was not begun, and its peer knows that: it sends the request again elsewhere.
 #[tokio::test]
 async fn pipelined_requests_are_answered_whole_up_to_one_that_says_it_is_the_last() {
     let [begun, go] = gates();

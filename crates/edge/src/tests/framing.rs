@@ -1,4 +1,4 @@
-//! Requests that are refused for how they are written.
+//! Tests of requests that are refused because of their form.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ async fn ambiguous_requests_are_refused() {
     }
 }
 
-/// What is written in the file with escapes.
+/// Decodes the escapes in the file.
 fn unescape(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text.chars());
     while let Some(char) = rest.next() {
@@ -113,12 +113,12 @@ const SIZED: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
 const BOTH: &str =
     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
 
-/// Sends the bytes in two pieces, the second when the first has been dealt with, and reads to the end.
+/// Sends the bytes in two pieces, the second when the first has been processed, and reads to the end.
 async fn in_two_pieces(bytes: &str, cut: usize) -> String {
     let mut peer = echoing();
     let (first, second) = bytes.split_at(cut);
     peer.send(first).await;
-    // The clock is paused: it moves when the edge waits for more.
+    // The clock is paused: it advances when the edge waits for more.
     tokio::time::sleep(Duration::from_millis(1)).await;
     peer.exchange(second).await
 }
@@ -153,7 +153,7 @@ async fn both_lengths_are_refused_behind_a_pipelined_request_wherever_the_bytes_
     }
 }
 
-/// A body that looks like a head with both lengths.
+/// Returns a body that looks like a head with both lengths.
 fn a_head_as_a_body() -> String {
     format!(
         "POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{BOTH}\r\n0\r\n\r\n",
@@ -190,7 +190,7 @@ proptest! {
             let (mut rest, mut lengths) = (requests.as_str(), lengths.iter().cycle());
             while !rest.is_empty() {
                 let (piece, others) = rest.split_at(rest.len().min(*lengths.next().unwrap()));
-                // It may have refused the head and closed already.
+                // The edge may have refused the head and closed already.
                 if peer.0.write_all(piece.as_bytes()).await.is_err() {
                     break;
                 }
@@ -260,7 +260,7 @@ async fn a_head_may_have_16_kib_and_not_a_byte_more() {
         let answer = server.connect().await.exchange(head(length)).await;
         assert_refused(&answer, 431, "HEADERS_TOO_LARGE");
     }
-    // Nor one that never ends.
+    // A head that never ends is refused, too.
     let answer = server.connect().await.exchange("x".repeat(20_000)).await;
     assert_refused(&answer, 431, "HEADERS_TOO_LARGE");
 }
@@ -268,7 +268,7 @@ async fn a_head_may_have_16_kib_and_not_a_byte_more() {
 #[tokio::test]
 async fn a_head_may_have_64_headers_and_not_one_more() {
     let server = echo_server().await;
-    // Two are there already.
+    // Two headers are there already.
     let head = |count: usize| LAST.replace("\r\n\r\n", &format!("\r\n{}\r\n", "X: y\r\n".repeat(count - 2)));
     assert!(server.connect().await.exchange(head(64)).await.ends_with("GET /last "));
     assert_refused(&server.connect().await.exchange(head(65)).await, 431, "HEADERS_TOO_LARGE");

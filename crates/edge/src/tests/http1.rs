@@ -1,4 +1,4 @@
-//! What an ordinary HTTP/1.1 client gets.
+//! Tests of ordinary HTTP/1.1 clients.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -40,7 +40,7 @@ async fn pipelined_requests_are_answered_in_order() {
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 4);
 }
 
-/// Is ready when it is asked for the third time, and called only then.
+/// A service that is ready when it is asked for the third time, and must be called only then.
 #[derive(Clone, Default)]
 struct Late(Arc<AtomicUsize>);
 
@@ -106,7 +106,7 @@ async fn the_answer_outlives_a_body_that_is_not_read() {
     let mut peer = server.connect().await;
     peer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
     peer.expect("HTTP/1.1 413 ").await;
-    // A reset would fail these writes, and many a client then never looks at the answer.
+    // A reset would make these writes fail, and many clients then never read the answer.
     for _ in 0..10 {
         peer.send("x".repeat(10_000)).await;
         tokio::task::yield_now().await;
@@ -158,7 +158,7 @@ async fn a_streamed_answer_with_pauses_arrives_whole() {
     assert!(peer.rest().await.ends_with("0\r\n\r\n"));
 }
 
-/// A body whose parts the test sends when it likes.
+/// A body whose parts are sent by the test.
 struct Parts(mpsc::Receiver<Bytes>);
 
 impl Body for Parts {
@@ -186,7 +186,7 @@ async fn a_panic_costs_its_connection_only() {
     while server.open.count() > 0 {
         tokio::task::yield_now().await;
     }
-    // There is one place, so this is served only when the panic gave it back.
+    // There is only one slot, so this is served only if the panic released it.
     assert!(server.connect().await.exchange(LAST).await.ends_with("GET /last "));
 }
 

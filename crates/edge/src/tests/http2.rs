@@ -1,4 +1,4 @@
-//! HTTP/2 by prior knowledge.
+//! Tests of HTTP/2 by prior knowledge.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -61,7 +61,7 @@ fn post(body: Vec<u8>) -> Request<Sent> {
     Request::post("http://a/x").body(Full::from(body)).unwrap()
 }
 
-/// A frame of HTTP/2 (RFC 9113 §4.1) with a short payload.
+/// Returns a frame of HTTP/2 (RFC 9113 §4.1) with a short payload.
 pub(super) fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap();
     [&[0, 0, length, kind, flags, 0, 0, 0, stream], payload].concat()
@@ -76,7 +76,7 @@ pub(super) async fn next_frame<Io: AsyncRead + Unpin>(io: &mut Io) -> Option<([u
     Some((head, payload))
 }
 
-/// Reads frames until the connection ends, and answers every PING; gives the error codes of GOAWAYs.
+/// Reads frames until the connection ends, and answers every PING; returns the error codes of GOAWAYs.
 pub(super) async fn answer_pings<Io: AsyncRead + AsyncWrite + Unpin>(peer: &mut Peer<Io>) -> Vec<u8> {
     let mut codes = Vec::new();
     while let Some((head, payload)) = next_frame(&mut peer.0).await {
@@ -95,12 +95,12 @@ async fn a_client_that_resets_what_it_asks_for_is_sent_away() {
     let mut peer = server.connect().await;
     let mut sent = [PREFACE, &frame(SETTINGS, 0, 0, &[])].concat();
     for stream in (1..=127).step_by(2) {
-        // GET / of http and, in the literal, of the host `a`; END_STREAM and END_HEADERS.
+        // GET / by http, and the host `a` as a literal; END_STREAM and END_HEADERS.
         sent.extend(frame(HEADERS, 5, stream, &[0x82, 0x84, 0x86, 0x41, 1, b'a']));
         sent.extend(frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]));
     }
     peer.send(sent).await;
-    // ENHANCE_YOUR_CALM
+    // The code of ENHANCE_YOUR_CALM.
     assert_eq!(answer_pings(&mut peer).await.last(), Some(&11));
 }
 

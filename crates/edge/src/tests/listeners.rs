@@ -1,4 +1,4 @@
-//! What the owner of an edge chooses: listeners, one limit for several of them, rules and marks.
+//! Tests of the choices of an edge's owner: listeners, one limit for several of them, rules and marks.
 
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -158,7 +158,7 @@ async fn a_listener_that_is_stopped_at_once_drains_nothing() {
     assert_eq!(drained, Drained { completed: 0, aborted: 0 });
 }
 
-/// A connection from an address of this machine.
+/// Connects from an address of this machine.
 async fn connect_from(from: &str, to: std::net::SocketAddr) -> Peer<TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
@@ -187,7 +187,7 @@ async fn one_source_can_not_hold_all_connections() {
     drop(held.pop());
     let mut answer = String::new();
     while !answer.ends_with("GET /last ") {
-        // Its place is free as soon as the edge has noticed.
+        // Its slot is free as soon as the edge has noticed.
         answer = connect_from("127.0.0.2", address).await.exchange(LAST).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The edge from outside, over loopback sockets, and its deadlines on a paused clock.
+//! Tests of the edge from outside, over loopback sockets, and of its deadlines with a paused clock.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -80,7 +80,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Peer<Io> {
         self.0.flush().await.unwrap();
     }
 
-    /// Reads until the text has come.
+    /// Reads until the text has arrived.
     async fn expect(&mut self, text: &str) -> String {
         let mut read = Vec::new();
         while !String::from_utf8_lossy(&read).contains(text) {
@@ -132,7 +132,7 @@ async fn echo_server() -> Server {
     Server::start(Limits::default(), tower::service_fn(echo)).await
 }
 
-/// Checks that `response` is one answer of the edge's own and nothing else, as the contract wants it.
+/// Checks that `response` is one of the edge's own answers and nothing else, according to the contract.
 #[track_caller]
 fn assert_refused(response: &str, status: u16, code: &str) {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {response:?}"));

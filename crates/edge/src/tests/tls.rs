@@ -1,4 +1,4 @@
-//! TLS: which protocol it chooses, and what is said about files that do not work.
+//! Tests of TLS: the protocol that it chooses, and the errors for unusable files.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::http2::{Sent, handshake, text};
 use super::{LAST, Peer, Server, assert_refused, echo};
 use crate::{Certificate, Limits, TlsError};
 
-/// A fresh certificate for `localhost` in files.
+/// A new certificate for `localhost` in files.
 struct Pair {
     _dir: TempDir,
     cert: PathBuf,
@@ -93,7 +93,7 @@ fn errors_name_the_file_and_the_remedy() {
     assert!(matches!(error, TlsError::Certificate { .. }));
     assert!(error.to_string().contains("/nowhere/cert.pem"), "{error}");
 
-    // A key has no certificate in it, and the other way round.
+    // A key file contains no certificate, and a certificate file no key.
     assert!(matches!(Certificate::load(&ours.key, &ours.key), Err(TlsError::Certificate { .. })));
     assert!(matches!(Certificate::load(&ours.cert, &ours.cert), Err(TlsError::Key { .. })));
     assert!(matches!(Certificate::load(&ours.cert, missing), Err(TlsError::Key { .. })));

@@ -1,4 +1,4 @@
-//! Answers that are given before the whole body was read: none costs the caller's next request.
+//! Tests of answers before the whole body was read: none of them costs the caller's next request.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -22,7 +22,7 @@ const REST: usize = 1000;
 const WAIT: Duration = Duration::from_secs(2);
 const CLOSES: &str = "connection: close";
 
-/// Answers with the status in the path without a look at the body.
+/// Answers with the status in the path without reading the body.
 async fn refuse(request: Request<Inbound>) -> Result<Response<Full<Bytes>>, Infallible> {
     let status = request.uri().path().trim_start_matches('/').parse().ok();
     let mut response = Response::new(Full::from("answered"));
@@ -169,7 +169,7 @@ async fn what_came_with_the_last_request_is_looked_at() {
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
 }
 
-/// Whoever has the body may drop it when the head of the answer is gone, and the connection can't be used again.
+/// The holder of the body may drop it after the head of the answer was sent, and then the connection can't be used again.
 #[tokio::test]
 async fn an_answer_whose_request_somebody_still_reads_says_that_it_is_the_last() {
     let (keep, mut kept) = mpsc::unbounded_channel();
@@ -188,7 +188,7 @@ async fn an_answer_whose_request_somebody_still_reads_says_that_it_is_the_last()
     }
 }
 
-/// What the edge says on a stream, up to its answer to a PING: kinds and flags of frames.
+/// Returns what the edge sends on a stream, up to its answer to a PING: kinds and flags of frames.
 async fn said(peer: &mut Peer<TcpStream>, stream: u8) -> Vec<(u8, u8)> {
     peer.send(frame(PING, 0, 0, &[0; 8])).await;
     let mut said = Vec::new();
@@ -202,7 +202,7 @@ async fn said(peer: &mut Peer<TcpStream>, stream: u8) -> Vec<(u8, u8)> {
     }
 }
 
-/// POST / of http and, in the literal, of the host `a`.
+/// The headers POST / by http, and the host `a` as a literal.
 const POST: [u8; 6] = [0x83, 0x84, 0x86, 0x41, 1, b'a'];
 
 /// Begins a request over HTTP/2 whose body is to come, and waits for the answer with this text.

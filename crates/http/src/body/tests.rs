@@ -1,4 +1,4 @@
-//! Reading a body, piece by piece.
+//! Tests of reading a body, piece by piece.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -13,16 +13,16 @@ use super::{BodyError, read_body};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// What a scripted body does when it is polled.
+/// A step of a scripted body when it is polled.
 enum Move {
     Data(&'static [u8]),
     Trailers,
     Break,
-    /// Never goes on.
+    /// The body never continues.
     Stall,
 }
 
-/// A body that does one move after the other.
+/// A body that takes one step after the other.
 struct Script {
     moves: VecDeque<Move>,
     length: Option<u64>,
@@ -71,7 +71,7 @@ impl Body for Script {
     }
 }
 
-/// Polls once, outside any runtime: a timer could not even be made here.
+/// Polls once, outside of any runtime: no timer can be made here.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,

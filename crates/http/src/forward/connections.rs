@@ -22,15 +22,15 @@ use tower::Service;
 
 use super::proxy::{Outward, Proxy};
 
-/// How often a silent connection is asked whether it is still there.
+/// How often a silent connection is checked.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// How long an upstream is waited for.
+/// The time limits for an upstream.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Time for a connection, TLS included.
     pub connect: Duration,
-    /// Time in which the upstream's machine must acknowledge what was sent to it (on Linux).
+    /// Time in which the upstream's machine must acknowledge data that was sent to it (on Linux).
     pub acknowledged: Duration,
     /// Time without progress until the answer begins.
     pub answer: Duration,
@@ -43,26 +43,26 @@ pub trait Sendable: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'st
 
 impl<B: Body<Data: Send, Error: Into<BoxError>> + Send + Unpin + 'static> Sendable for B {}
 
-/// Sends requests, and once more those that may be.
+/// Sends requests, and repeats once those that may be repeated.
 pub(super) struct Connections<B> {
     kept: ArcSwap<Client<Connector, B>>,
-    /// Makes a connection for each request: those that are kept may be as dead as the one that broke.
+    /// A client that makes a new connection for each request: idle connections may be as dead as the one that broke.
     fresh: Client<Connector, B>,
-    /// Makes a connection of HTTP/1.1 for each request that switches to another protocol: HTTP/2 has no such thing.
+    /// A client that makes an HTTP/1.1 connection for each request that switches to another protocol, which HTTP/2 can't.
     switching: Client<Connector, B>,
     connector: Connector,
     limits: Limits,
 }
 
-/// Why there is no answer to a request that was sent. It shows neither the URL nor a header.
+/// Why there is no answer to a request that was sent. It contains neither the URL nor a header.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct SendError(legacy::Error);
 
-/// What a [`SendError`] says about the request.
+/// The meaning of a [`SendError`] for the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// There was no connection. The request was not sent.
+    /// No connection could be made. The request was not sent.
     Connect,
     /// The connection broke. The request may have been handled.
     Broken,
@@ -87,12 +87,12 @@ impl<B: Sendable> Connections<B> {
         }
     }
 
-    /// Forgets the idle connections: one to the same place has gone silent.
+    /// Drops the idle connections, since one to the same place has gone silent.
     pub(super) fn forget(&self) {
         self.kept.store(Arc::new(client(self.connector.clone(), &self.limits, usize::MAX)));
     }
 
-    /// Sends a request, and once more what `again` makes, where that does no harm.
+    /// Sends a request, and once more the one that `again` makes if that does no harm.
     pub(super) async fn send(
         &self,
         request: Request<B>,
@@ -117,7 +117,7 @@ impl<B: Sendable> Connections<B> {
 }
 
 impl SendError {
-    /// What the error says about the request.
+    /// Returns what the error means for the request.
     pub fn failure(&self) -> Failure {
         match (self.is_timed_out(), self.0.is_connect()) {
             (true, _) => Failure::Timeout,
@@ -126,7 +126,7 @@ impl SendError {
         }
     }
 
-    /// Whether the request never left: there was no connection, or it closed before.
+    /// Says whether the request was never sent: there was no connection, or it closed before.
     fn is_unsent(&self) -> bool {
         if self.0.is_connect() {
             return !self.is_timed_out();
@@ -134,7 +134,7 @@ impl SendError {
         self.cause::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
     }
 
-    /// Whether the connection broke. Otherwise the caller's body did, or the answer is not HTTP.
+    /// Says whether the connection broke. Otherwise the caller's body did, or the answer is not HTTP.
     fn is_broken(&self) -> bool {
         let hyper = self.cause::<hyper::Error>();
         !self.0.is_connect() && hyper.is_some_and(|error| !error.is_user() && !error.is_parse())
@@ -144,14 +144,14 @@ impl SendError {
         self.cause::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::TimedOut)
     }
 
-    /// Whether the system gave the connection up because nothing was acknowledged. Limits of our own cause the same error
-    /// when an answer takes too long, but without a number of the system's.
+    /// Says whether the system gave up the connection because nothing was acknowledged. This program's own limits cause the same error
+    /// when an answer takes too long, but without an error number of the system.
     fn is_given_up_by_system(&self) -> bool {
         let io = self.cause::<io::Error>();
         io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut && io.raw_os_error().is_some())
     }
 
-    /// The first of the causes that has this type.
+    /// Returns the first of the causes that has this type.
     fn cause<E: Error + 'static>(&self) -> Option<&E> {
         let mut cause = self.0.source();
         while let Some(error) = cause {
@@ -164,7 +164,7 @@ impl SendError {
     }
 }
 
-/// The versions of HTTP that TLS may settle on.
+/// The versions of HTTP that TLS may negotiate.
 #[derive(Clone, Copy)]
 enum Versions {
     All,
@@ -187,7 +187,7 @@ fn connector(tls: ClientConfig, versions: Versions, limits: &Limits, proxy: Opti
     Timed { connector, limit: limits.connect }
 }
 
-/// Makes a client that keeps so many connections for further requests.
+/// Makes a client that keeps this many connections for further requests.
 fn client<B: Sendable>(connector: Connector, limits: &Limits, kept: usize) -> Client<Connector, B> {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
@@ -199,7 +199,7 @@ fn client<B: Sendable>(connector: Connector, limits: &Limits, kept: usize) -> Cl
         .build(connector)
 }
 
-/// A connector that has this long for a connection, TLS included.
+/// A connector with a time limit for a connection, TLS included.
 #[derive(Clone)]
 struct Timed<C> {
     connector: C,

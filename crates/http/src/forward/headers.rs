@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// The protocol that a request wants to switch to, where that is WebSocket (RFC 6455 §4.1); an offer of another is not passed on.
+/// Returns the protocol that a request wants to switch to, if it is WebSocket (RFC 6455 §4.1); an offer of another protocol is not passed
+/// on.
 pub(super) fn upgrade(method: &Method, headers: &HeaderMap) -> Option<HeaderValue> {
     let mut offers = headers.get_all(UPGRADE).iter();
     let offer = offers.next().filter(|offer| offer.as_bytes().eq_ignore_ascii_case(b"websocket"))?;
@@ -17,7 +18,7 @@ pub(super) fn upgrade(method: &Method, headers: &HeaderMap) -> Option<HeaderValu
     (*method == Method::GET && is_meant && offers.next().is_none()).then(|| offer.clone())
 }
 
-/// Says that a connection is to switch, or switches, to a protocol.
+/// Adds the headers by which a connection switches to a protocol.
 pub(super) fn say_upgrade(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>) {
     if let Some(upgrade) = upgrade {
         headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -25,7 +26,7 @@ pub(super) fn say_upgrade(headers: &mut HeaderMap, upgrade: Option<&HeaderValue>
     }
 }
 
-/// Removes what is not for the upstream: what ends with the caller's connection. The host is the upstream's own.
+/// Removes the headers that end with the caller's connection, and the host, since the upstream has its own.
 pub(super) fn strip_request(headers: &mut HeaderMap) {
     let wants_trailers = headers
         .get_all(TE)
@@ -36,13 +37,13 @@ pub(super) fn strip_request(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     if wants_trailers {
-        // Trailers are passed on, so this holds for the next connection, too (RFC 9110 §10.1.4).
+        // Trailers are passed on, so this applies to the next connection, too (RFC 9110 §10.1.4).
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert(CONNECTION, HeaderValue::from_static("te"));
     }
 }
 
-/// Removes what is not for the caller: what ends with the upstream's connection.
+/// Removes the headers that end with the upstream's connection.
 pub(super) fn strip_response(headers: &mut HeaderMap) {
     strip_hop_by_hop(headers);
     headers.remove(PROXY_AUTHENTICATE);
@@ -54,7 +55,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .get_all(CONNECTION)
             .iter()
             .flat_map(names)
-            // What is no name names no header.
+            // A text that is not a header's name removes nothing.
             .filter_map(|name| HeaderName::from_bytes(name).ok())
             .collect();
         for name in named {
@@ -66,7 +67,7 @@ fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// The names of a list.
+/// Returns the names in a list.
 fn names(value: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }

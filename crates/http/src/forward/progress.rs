@@ -1,4 +1,4 @@
-//! How long an answer is waited for: as long as the request's body still moves, and then for a while.
+//! Limits how long an answer may take: as long as the request's body makes progress, and then for a while.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-/// Whom a request waits for.
+/// The side that a request waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
     /// The caller, for more of the body.
@@ -17,7 +17,7 @@ pub(super) enum Awaited {
     Upstream,
 }
 
-/// How far a request's body has come.
+/// The progress of a request's body.
 #[derive(Clone)]
 pub(super) struct Progress(Arc<Mutex<State>>);
 
@@ -28,7 +28,7 @@ struct State {
 }
 
 impl Progress {
-    /// Starts to count now.
+    /// Starts to measure now.
     pub(super) fn new() -> Self {
         let state = State { moved: Instant::now(), awaited: Awaited::Upstream, broken: false };
         Self(Arc::new(Mutex::new(state)))
@@ -39,7 +39,7 @@ impl Progress {
         Watched { body, progress: self.clone() }
     }
 
-    /// Waits until nothing has moved for so long.
+    /// Waits until there has been no progress for this long.
     pub(super) async fn stalled(&self, limit: Duration) -> Awaited {
         loop {
             let (deadline, awaited) = {
@@ -53,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// Whether the caller's side of the body broke.
+    /// Says whether the caller's side of the body broke.
     pub(super) fn is_broken(&self) -> bool {
         self.state().broken
     }
@@ -63,7 +63,7 @@ impl Progress {
     }
 }
 
-/// The body of a request that is forwarded. Its progress is watched.
+/// The body of a forwarded request, whose progress is watched.
 pub struct Watched<B> {
     body: B,
     progress: Progress,

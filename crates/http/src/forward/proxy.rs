@@ -13,14 +13,14 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::{BoxError, Service};
 
-/// A proxy that is asked for a tunnel to the upstream.
+/// A proxy that makes a tunnel to the upstream.
 #[derive(Debug, Clone)]
 pub struct Proxy {
     uri: Uri,
     authorization: Option<HeaderValue>,
 }
 
-/// A proxy that is spoken to in a way which is not supported: one of TLS or SOCKS.
+/// The error for a proxy whose protocol is not supported, such as TLS or SOCKS.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy must be one of http://, as others are not supported here")]
 pub struct UnsupportedProxy;

@@ -1,4 +1,4 @@
-//! What pages load beside themselves: embedded, and each under an address that changes with what is in it.
+//! Files that pages load: embedded in the program, each under an address that changes with its content.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -9,18 +9,18 @@ use http::{HeaderMap, HeaderValue, Response};
 
 use crate::{Coding, SharedText};
 
-/// A file that a page loads. Shown, it is its path, such as `/assets/tollgate.0123456789abcdef.css`.
+/// A file that a page loads. Its text form is its path, such as `/assets/tollgate.0123456789abcdef.css`.
 pub struct Asset {
     folder: &'static str,
     stem: &'static str,
     kind: Kind,
     content: &'static str,
     hash: u64,
-    /// Compressed when it is first asked for.
+    /// The file with its compressed form, which is made when it is first requested.
     shared: OnceLock<SharedText>,
 }
 
-/// The kinds of assets.
+/// The kind of asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A style sheet.
@@ -31,7 +31,7 @@ pub enum Kind {
     Svg,
 }
 
-/// A change of a file changes its address, so what is there may be kept for ever (RFC 8246).
+/// The caching of an address that changes with the file: it may be kept for ever (RFC 8246).
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 impl Asset {
@@ -40,17 +40,17 @@ impl Asset {
         Self { folder, stem, kind, content, hash: fnv1a(content.as_bytes()), shared: OnceLock::new() }
     }
 
-    /// Returns what is in it.
+    /// Returns the content of the file.
     pub const fn content(&self) -> &'static str {
         self.content
     }
 
-    /// Answers a request for it, which says what it takes by these headers.
+    /// Answers a request for the file, with the coding that these headers accept.
     pub fn response<B: From<Bytes>>(&self, asked: &HeaderMap) -> Response<B> {
         self.response_kept(FOR_EVER, asked)
     }
 
-    /// Answers a request for it at an address that stays when it changes, with the `Cache-Control` that such a one can have.
+    /// Answers a request for the file at an address that doesn't change with it, with the given `Cache-Control`.
     pub fn response_kept<B: From<Bytes>>(&self, kept: &'static str, asked: &HeaderMap) -> Response<B> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type()));
@@ -81,7 +81,7 @@ impl fmt::Display for Asset {
     }
 }
 
-/// FNV-1a in 64 bits: it tells versions of a file apart, which is all that is asked of it.
+/// Returns the FNV-1a hash in 64 bits: it only has to tell versions of a file apart.
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut at = 0;
