@@ -41,7 +41,7 @@ pub fn wall() -> Duration {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Reads the uptime from the kernel's files, where a tool such as faketime that changes the clock of one process has no
+/// Reads the uptime from the kernel's files, which a tool that changes the clock of one process, such as faketime, can't
 /// influence.
 fn uptime() -> Option<Uptime> {
     static BOOT: OnceLock<[u8; 16]> = OnceLock::new();
@@ -56,13 +56,13 @@ fn uptime() -> Option<Uptime> {
     Some(Uptime { boot, elapsed: Duration::try_from_secs_f64(seconds).ok()? })
 }
 
-/// The id of the machine's present boot. It can't change while the process lives.
+/// Returns the id of the machine's present boot. It can't change while the process lives.
 fn boot_id() -> Option<[u8; 16]> {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     u128::from_str_radix(&text.trim().replace('-', ""), 16).ok().map(u128::to_be_bytes)
 }
 
-/// The uptime of the process, where the machine's can't be read. No other process can compare its times with these.
+/// Returns the uptime of the process, if the machine's can't be read. No other process can compare its times with these.
 #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
 fn uptime_of_the_process() -> Uptime {
     static START: OnceLock<([u8; 16], std::time::Instant)> = OnceLock::new();

@@ -12,8 +12,8 @@ use tollgate_core::{Scope, TokenError};
 use tollgate_http::Realm;
 use tollgate_http::refusal::{Dialect, Refusal};
 
-/// Why the guard refused a request. It is put into the response's extensions for whoever counts and logs; the caller
-/// learns no more than the code.
+/// Why the guard refused a request. It is put into the response's extensions for layers that count and log; the caller
+/// only learns the code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     /// There is no `Authorization` header, or it has another scheme, or no token after `Bearer`.
@@ -22,10 +22,10 @@ pub enum Denial {
     /// The token is not accepted.
     #[error("invalid token: {0}")]
     InvalidToken(#[from] TokenError),
-    /// The authority was asked about the token, and says that it is not good.
+    /// The authority was asked about the token, and says that it is not active.
     #[error("invalid token: the authority says that it is not active")]
     Inactive,
-    /// The token is valid, but of another environment.
+    /// The token is valid, but for another environment.
     #[error("invalid token: it is for another environment")]
     Environment,
     /// The token is valid, but lacks a word of the scope that is required.
@@ -34,7 +34,7 @@ pub enum Denial {
     /// The token is valid, but its client may not call from the address of the request.
     #[error("the client may not call from this address")]
     Address,
-    /// What is known of keys and revocations is too old to decide about a token.
+    /// The data on keys and revocations is too old to decide about a token.
     #[error("keys and revocations can't be relied on here: the server is not ready")]
     Stale,
 }
@@ -45,7 +45,7 @@ pub enum Unverified {
     /// The token is not accepted.
     #[error(transparent)]
     Refused(#[from] TokenError),
-    /// What is known of keys and revocations is too old to decide about the token.
+    /// The data on keys and revocations is too old to decide about the token.
     #[error("keys and revocations can't be relied on here: the server is not ready")]
     Stale,
 }
@@ -54,7 +54,7 @@ pub enum Unverified {
 const SOON: Duration = Duration::from_secs(1);
 
 impl Denial {
-    /// Its code on the wire.
+    /// Returns the error code on the wire.
     pub const fn code(&self) -> Code {
         match self {
             Self::NoToken => Code::NoToken,
@@ -64,7 +64,7 @@ impl Denial {
         }
     }
 
-    /// The answer: envelope and challenge (RFC 6750 §3) in the realm of what is guarded.
+    /// Returns the answer: envelope and challenge (RFC 6750 §3) in this realm.
     pub fn response<B: From<Bytes>>(self, realm: &Realm) -> Response<B> {
         let code = self.code();
         let status = StatusCode::from_u16(code.status()).expect("codes have valid statuses");

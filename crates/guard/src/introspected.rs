@@ -69,7 +69,7 @@ impl Introspected {
     }
 
     /// Decides about a request with this token, as [`Verifier::decide`](crate::Verifier::decide) would, for a guard of
-    /// `audience` that admits tokens of `environment` alone, if it says one.
+    /// `audience` that only admits tokens of `environment`, if one is given.
     pub fn admit(
         &self,
         requirement: &Requirement,

@@ -23,7 +23,7 @@ pub struct GuardLayer<D = Verifier> {
 }
 
 impl<D: Decide> GuardLayer<D> {
-    /// Admits every valid access token.
+    /// Makes a layer that admits every valid access token.
     pub fn new(verifier: Arc<D>) -> Self {
         Self::of(verifier, Requirement::new(), false)
     }
@@ -109,7 +109,7 @@ where
         let state = match self.rule.decide(&request) {
             Decision::Made(made) => State::after(made, request, &mut self.inner, &self.rule),
             Decision::Later(decision) => {
-                // The one that said that it is ready is the one that is called.
+                // The service that was ready is called, and replaced by its clone.
                 let another = self.inner.clone();
                 let inner = std::mem::replace(&mut self.inner, another);
                 State::Asked { held: Some((request, inner, self.rule.clone())), decision }
@@ -151,7 +151,7 @@ where
     D: Decide,
     R: From<Bytes>,
 {
-    /// What follows from a decision.
+    /// Acts on a decision: refuses the request, or calls the inner service.
     fn after(
         made: Result<Principal, Denial>,
         mut request: Request<B>,

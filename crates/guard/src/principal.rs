@@ -1,8 +1,8 @@
-//! Who a request comes from.
+//! The client that a request comes from.
 
 use tollgate_core::{Claims, ClientId, Environment, MerchantId, Scope, SecretId, Timestamp, TokenId};
 
-/// Who an admitted request comes from. Only the guard makes one, when it admits a request:
+/// The client that an admitted request comes from. Only the guard makes one, when it admits a request:
 ///
 /// ```compile_fail
 /// fn forge(principal: tollgate_guard::Principal) -> tollgate_guard::Principal {
@@ -21,7 +21,7 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Reads the principal off verified claims.
+    /// Makes the principal from verified claims.
     pub(crate) fn of(claims: &Claims<'_>) -> Self {
         Self {
             client_id: claims.subject,
@@ -34,37 +34,38 @@ impl Principal {
         }
     }
 
-    /// The client that the token was issued to.
+    /// Returns the client that the token was issued to.
     pub const fn client_id(&self) -> ClientId {
         self.client_id
     }
 
-    /// The merchant that the client acts for; `None` for an operator's client, which acts for every merchant.
+    /// Returns the merchant that the client acts for; `None` for an operator's client, which acts for every merchant.
     pub const fn merchant_id(&self) -> Option<MerchantId> {
         self.merchant_id
     }
 
-    /// The environment of the client: whether its calls move money.
+    /// Returns the environment of the client: whether its calls move money.
     pub const fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// What the token allows.
+    /// Returns the scope of the token.
     pub const fn scope(&self) -> &Scope {
         &self.scope
     }
 
-    /// The token's own id, its claim `jti`.
+    /// Returns the token's own id, its claim `jti`.
     pub const fn token_id(&self) -> TokenId {
         self.token_id
     }
 
-    /// The secret that the token was obtained with; `None` if the authority was asked about the token, which doesn't say it.
+    /// Returns the secret that the token was obtained with; `None` if the authority was asked about the token, since its answer doesn't
+    /// name it.
     pub const fn secret_id(&self) -> Option<SecretId> {
         self.secret_id
     }
 
-    /// The time from which the token is refused.
+    /// Returns when the token expires: it is refused from then on.
     pub const fn expires_at(&self) -> Timestamp {
         self.expires_at
     }

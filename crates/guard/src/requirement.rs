@@ -1,4 +1,4 @@
-//! What a route requires of the token that a request comes with.
+//! The requirements of a route on the token of a request.
 
 use tollgate_core::{Claims, Environment, Scope, TokenError, VerifyingRing, is_allowed};
 use tollgate_http::ClientAddress;
@@ -37,8 +37,8 @@ impl Requirement {
         self
     }
 
-    /// Requires this audience alone of those that the keyring accepts, and names it in challenges as the realm. A token
-    /// for another one is answered 401. Without it only tokens for the API of the policy are admitted.
+    /// Requires this audience, one of those that the keyring accepts, and names it in challenges as the realm. A token
+    /// for another audience is answered 401. Without this, only tokens for the API of the policy are admitted.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
@@ -52,12 +52,12 @@ impl Requirement {
         self
     }
 
-    /// The audience that it requires, if it requires one.
+    /// Returns the audience that it requires, if any.
     pub(crate) fn required_audience(&self) -> Option<&str> {
         self.audience.as_deref()
     }
 
-    /// Holds verified claims against it.
+    /// Checks verified claims against the requirement.
     pub(crate) fn check(
         &self,
         keyring: &VerifyingRing,
@@ -72,7 +72,8 @@ impl Requirement {
         self.check_said(claims.environment, is_for_another, claims.addresses, address, allows)
     }
 
-    /// Holds what a good token says against it. The scope comes last: only a token that is good otherwise learns what it
+    /// Checks a valid token's scope, environment and audience against the requirement. The scope comes last: only a token that is
+    /// otherwise right learns what it
     /// lacks.
     pub(crate) fn check_said(
         &self,

@@ -7,9 +7,9 @@ use tollgate_core::{
     Claims, ClientId, Generation, MerchantId, Revocation, Revoked, SecretId, Timestamp, TokenId,
 };
 
-/// The revocations in force: a snapshot that requests read. Whoever follows the change log replaces it by the next one.
+/// The revocations in force: a snapshot that requests read. The task that follows the change log replaces it by the next one.
 ///
-/// It only ever grows stricter: of two revocations of the same client the later generation holds, in whatever order
+/// It only becomes stricter: of two revocations of the same client the later generation counts, in whatever order
 /// they are applied, and until the later of both has expired.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations {
@@ -51,7 +51,7 @@ impl Revocations {
         self.ended_by(claims).is_some()
     }
 
-    /// What was revoked and ended the token with it; `None` if the token was not revoked.
+    /// Returns what was revoked so that the token ended; `None` if the token was not revoked.
     pub fn ended_by(&self, claims: &Claims<'_>) -> Option<Ended> {
         if contains(&self.tokens, &claims.id) {
             return Some(Ended::Token);
@@ -69,7 +69,7 @@ impl Revocations {
         ends(&self.merchants, &merchant, claims.merchant_generation).then_some(Ended::Merchant)
     }
 
-    /// The number of revocations.
+    /// Returns the number of revocations.
     pub fn len(&self) -> usize {
         self.tokens.len() + self.secrets.len() + self.clients.len() + self.merchants.len()
     }
@@ -80,22 +80,22 @@ impl Revocations {
     }
 }
 
-/// What was revoked, for operators. A caller learns only that its token is refused.
+/// The cause that has ended a token, for operators. A caller learns only that its token is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
-    /// The token was revoked itself.
+    /// The token itself was revoked.
     #[error("it was revoked")]
     Token,
-    /// The refresh token that it was issued with or made with was revoked.
+    /// The refresh token that it was issued with or obtained with was revoked.
     #[error("the refresh token that it was made with was revoked")]
     RefreshToken,
     /// The secret that it was obtained with was revoked.
     #[error("the secret that it was obtained with was revoked")]
     Secret,
-    /// All tokens of its client were ended: it was disabled or deleted, got other networks, or its tokens were revoked.
+    /// All tokens of its client were ended: the client was disabled or deleted, its networks were changed, or its tokens were revoked.
     #[error("all tokens of its client were ended after it was issued")]
     Client,
-    /// All tokens of its merchant's clients were ended: it was disabled or deleted, or the tokens were revoked.
+    /// All tokens of its merchant's clients were ended: the merchant was disabled or deleted, or the tokens were revoked.
     #[error("all tokens of its merchant's clients were ended after it was issued")]
     Merchant,
 }

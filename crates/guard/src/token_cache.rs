@@ -1,6 +1,6 @@
 //! The verified-token cache: a caller sends the same token for a quarter of an hour, and its signature does not change.
 //!
-//! What can change is checked for each request: the time, the keys, the revocations, and what a route requires.
+//! Everything that can change is checked for each request: the time, the keys, the revocations, and the route's requirements.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use zeroize::Zeroizing;
 
 use crate::principal::Principal;
 
-/// The most tokens that are cached, each in about a kilobyte. A power of two.
+/// The most tokens that are cached, each in about a kilobyte. It is a power of two.
 const SLOTS: usize = 4096;
 
-/// The cached tokens. Each token has one slot, which follows from its signature. Reading takes no lock.
+/// The cached tokens. Each token has one slot, which depends on its signature. Reading takes no lock.
 pub(crate) struct TokenCache {
     slots: Box<[Slot]>,
 }
@@ -26,17 +26,17 @@ pub(crate) struct TokenCache {
 struct Slot {
     entry: ArcSwapOption<Entry>,
     /// A part of the signature of the last token that was not cached. A token is cached when it comes twice in a row: a
-    /// copy is of no use where every token is used once, or where there are far more tokens than slots.
+    /// copy is useless if every token is used once, or if there are far more tokens than slots.
     last_seen: AtomicU64,
 }
 
-/// A token that was verified.
+/// A token that was verified, with the result.
 pub(crate) struct Entry {
     token: Zeroizing<Box<[u8]>>,
     /// The ring that has verified the token. Another ring might decide otherwise.
     keyring: Arc<VerifyingRing>,
     valid: Range<Timestamp>,
-    /// The token's issuer and audience, where they are not those of the policy.
+    /// The token's issuer and audience, if they differ from the policy's.
     accepted: Option<Box<Accepted>>,
     issued_at: Timestamp,
     generation: Generation,
@@ -44,7 +44,7 @@ pub(crate) struct Entry {
     made_with: Option<TokenId>,
     secret_id: SecretId,
     addresses: Option<Box<str>>,
-    /// Who sends the token.
+    /// The client that sends the token.
     pub(crate) principal: Principal,
 }
 
@@ -66,7 +66,7 @@ impl TokenCache {
         entry.as_deref().filter(|entry| entry.holds(token, keyring, now)).map(decide)
     }
 
-    /// Caches a `token` that `keyring` has verified, if it was also the last one to come to its slot.
+    /// Caches a `token` that `keyring` has verified, if it was also the last token to come to its slot.
     pub(crate) fn note(
         &self,
         token: &[u8],
@@ -93,18 +93,18 @@ impl TokenCache {
         }
     }
 
-    /// Empties the cache, and lets go of the rings that verified its tokens.
+    /// Empties the cache, and releases the rings that verified its tokens.
     pub(crate) fn clear(&self) {
         for slot in &self.slots {
             slot.entry.store(None);
         }
     }
 
-    /// The slot of a token, and the part of its signature that tells it from others there.
+    /// Returns the slot of a token, and the part of its signature that tells it from others there.
     fn slot(&self, token: &[u8]) -> Option<(&Slot, u64)> {
         let (part, _) = token.last_chunk::<16>()?.split_first_chunk()?;
         let part = u64::from_le_bytes(*part);
-        // A character has six bits in eight. Multiplied by the golden ratio, all of them have a say in the highest ones.
+        // A character has six bits in eight. Multiplying by the golden ratio makes the highest bits depend on all of them.
         let at = part.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SLOTS.ilog2());
         Some((&self.slots[usize::try_from(at).expect("it is less than the number of slots")], part))
     }
@@ -125,7 +125,7 @@ impl Entry {
             && self.valid.contains(&now)
     }
 
-    /// The claims of the token.
+    /// Returns the claims of the token.
     pub(crate) fn claims(&self) -> Claims<'_> {
         let policy = self.keyring.policy();
         let (issuer, audience) = match &self.accepted {

@@ -1,4 +1,4 @@
-//! The decision about a request: its token's signature, claims and revocations, and what the route requires.
+//! The decision about a request: its token's signature, claims and revocations, and the route's requirements.
 
 use std::convert::Infallible;
 use std::ops::Deref;
@@ -21,33 +21,33 @@ use crate::requirement::Requirement;
 use crate::revocations::Revocations;
 use crate::token_cache::TokenCache;
 
-/// Verifies tokens and decides about requests. Everything that verifies shares one; its keys and revocations are replaced
+/// Verifies tokens and decides about requests. All code that verifies shares one verifier; its keys and revocations are replaced
 /// while requests run, and reading them takes no lock.
 pub struct Verifier {
     keyring: ArcSwap<VerifyingRing>,
     revocations: ArcSwap<Revocations>,
-    /// The parts of a [`Freshness`], in milliseconds since the epoch.
+    /// The first part of a [`Freshness`], in milliseconds since 1970.
     keys_until: AtomicU64,
     until: AtomicU64,
     cache: TokenCache,
     clock: Arc<dyn Clock>,
     realm: Realm,
-    /// Whose tokens alone are admitted, whatever a requirement says.
+    /// The environment whose tokens alone are admitted, whatever a requirement says; `None` for either.
     environment: Option<Environment>,
 }
 
-/// Until when a verifier's keys and revocations may be relied on. Whoever reads them from elsewhere moves it on with each
-/// reading; who makes them need not.
+/// Until when a verifier's keys and revocations may be relied on. A program that reads them from elsewhere extends it with each
+/// reading; the authority itself need not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Freshness {
-    /// From then on a token of an unknown key, issuer or audience is not called invalid: they may be new.
+    /// When a token of an unknown key, issuer or audience is no longer called invalid: they may be new.
     pub keys_until: Timestamp,
-    /// From then on no token is called valid or invalid: it may have been revoked.
+    /// When no token is called valid or invalid any more: it may have been revoked.
     pub until: Timestamp,
 }
 
 impl Verifier {
-    /// Starts with `keyring` and no revocations. It relies on them without end, unless [`Verifier::set_freshness`] sets an end.
+    /// Makes a verifier with `keyring` and no revocations. It relies on them without end, unless [`Verifier::set_freshness`] sets an end.
     pub fn new(keyring: VerifyingRing, clock: Arc<dyn Clock>) -> Self {
         Self::of(Arc::new(keyring), Arc::default(), clock)
     }
@@ -65,23 +65,23 @@ impl Verifier {
         }
     }
 
-    /// Admits tokens of this environment alone, whatever the requirement of a route says.
+    /// Makes the verifier admit only tokens of this environment, whatever the requirement of a route says.
     #[must_use]
     pub fn of_environment(self, environment: Environment) -> Self {
         Self { environment: Some(environment), ..self }
     }
 
-    /// The current time. A request reads it once.
+    /// Returns the current time. A request reads it once.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The realm that challenges name: the audience of the tokens.
+    /// Returns the realm that challenges name: the audience of the tokens.
     pub fn realm(&self) -> &Realm {
         &self.realm
     }
 
-    /// The keys in use: a snapshot, to be held for a short time only.
+    /// Returns the keys in use: a snapshot, to be held for a short time only.
     pub fn keyring(&self) -> impl Deref<Target = Arc<VerifyingRing>> {
         self.keyring.load()
     }
@@ -92,7 +92,7 @@ impl Verifier {
         self.cache.clear();
     }
 
-    /// The revocations in force, likewise.
+    /// Returns the revocations in force: a snapshot, to be held for a short time only.
     pub fn revocations(&self) -> impl Deref<Target = Arc<Revocations>> {
         self.revocations.load()
     }
@@ -117,7 +117,7 @@ impl Verifier {
         self.until.store(freshness.until.millis(), Relaxed);
     }
 
-    /// Says whether what is known is too old at `now` to decide about a token, or the clock was never set.
+    /// Says whether the data is too old at `now` to decide about a token, or the clock was never set.
     pub fn is_stale(&self, now: Timestamp) -> bool {
         now < Timestamp::YEAR_2020 || now.millis() >= self.until.load(Relaxed)
     }
@@ -158,7 +158,7 @@ impl Verifier {
         self.admit(token, now, |keyring, claims| requirement.check(keyring, claims, address))
     }
 
-    /// Admits an access token that verifies, as by [`Verifier::verify`], and passes `requirement`.
+    /// Admits an access token that [`Verifier::verify`] accepts and that meets `requirement`.
     pub(crate) fn admit(
         &self,
         token: &[u8],
@@ -201,7 +201,7 @@ impl Verifier {
         if self.revocations.load().revoked(claims) { Err(TokenError::Revoked.into()) } else { Ok(()) }
     }
 
-    /// Whether a token is refused for good. A signature, an issuer or an audience that is unknown here may be new, once the
+    /// Decides whether a token is refused for good. An unknown signature, issuer or audience may be new, once the
     /// keys are too old; everything else that is wrong with a token stays wrong.
     fn unverified(&self, error: TokenError, now: Timestamp) -> Unverified {
         match error {
@@ -215,12 +215,13 @@ impl Verifier {
     }
 }
 
-/// Decides about requests. A [`Verifier`] does so at once; who may have to ask the authority first sometimes needs longer.
+/// Decides about requests. A [`Verifier`] does so at once; an implementation that may have to ask the authority first sometimes takes
+/// longer.
 pub trait Decide: Send + Sync + 'static {
-    /// A decision that takes longer.
+    /// The future of a decision that takes longer.
     type Later: Future<Output = Result<Principal, Denial>>;
 
-    /// Decides about a request now, or says that it needs longer.
+    /// Decides about a request now, or returns the future of a decision that takes longer.
     fn decide_soon(
         &self,
         headers: &HeaderMap,
@@ -228,11 +229,11 @@ pub trait Decide: Send + Sync + 'static {
         requirement: &Requirement,
     ) -> Decision<Self::Later>;
 
-    /// The realm that challenges name: the audience of the tokens.
+    /// Returns the realm that challenges name: the audience of the tokens.
     fn realm(&self) -> &Realm;
 }
 
-/// What [`Decide::decide_soon`] returns.
+/// The result of [`Decide::decide_soon`].
 pub enum Decision<L> {
     /// The request is admitted or refused.
     Made(Result<Principal, Denial>),
@@ -241,7 +242,7 @@ pub enum Decision<L> {
 }
 
 impl<L: Future<Output = Result<Principal, Denial>>> Decision<L> {
-    /// Waits for the decision where it takes longer.
+    /// Waits for the decision if it takes longer.
     pub async fn made(self) -> Result<Principal, Denial> {
         match self {
             Self::Made(made) => made,
@@ -250,7 +251,7 @@ impl<L: Future<Output = Result<Principal, Denial>>> Decision<L> {
     }
 }
 
-/// The decision that never takes longer.
+/// The future of a decision that never takes longer.
 pub struct Never(Infallible);
 
 impl Future for Never {

@@ -38,17 +38,17 @@ impl Realm {
         Self { no_token: value(&no_token), invalid_token: value(&invalid_token) }
     }
 
-    /// The challenge to a request without a token, which names no error (RFC 6750 §3.1).
+    /// Returns the challenge to a request without a token, which names no error (RFC 6750 §3.1).
     pub fn no_token(&self) -> HeaderValue {
         self.no_token.clone()
     }
 
-    /// The challenge to a token that is not accepted.
+    /// Returns the challenge to a token that is not accepted.
     pub fn invalid_token(&self) -> HeaderValue {
         self.invalid_token.clone()
     }
 
-    /// The challenge to a token that lacks a scope.
+    /// Returns the challenge to a token that lacks a scope.
     pub fn insufficient_scope(&self, scope: &str) -> HeaderValue {
         let error = format!(", error=\"insufficient_scope\", scope=\"{}\"", quotable(scope));
         let challenge = [self.no_token.as_bytes(), error.as_bytes()].concat();
@@ -60,7 +60,7 @@ fn value(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("what is quotable is printable ASCII")
 }
 
-/// Replaces what needs an escape between quotes by question marks.
+/// Replaces characters that need an escape between quotes by question marks.
 fn quotable(text: &str) -> String {
     text.chars().map(|c| if matches!(c, ' '..='~') && c != '"' && c != '\\' { c } else { '?' }).collect()
 }

@@ -1,7 +1,7 @@
 //! The description of the HTTP API, as an OpenAPI 3.1 document.
 //!
-//! It is written by hand in `docs/openapi.yaml`, which the build converts to JSON. What is served has the address and
-//! the audience of the installation, and leaves out what the installation does not serve.
+//! It is written by hand in `docs/openapi.yaml`, which the program holds, and reads when the description is first asked for. What is
+//! served has the address and the audience of the installation, and leaves out what the installation does not serve.
 
 mod published;
 
@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 use tollgate_config::Config;
 use tollgate_http::Realm;
 
-/// The file, as JSON.
-const FILE: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+/// The file.
+const FILE: &str = include_str!("../../../docs/openapi.yaml");
 
 /// The URL in the file, which is replaced by the installation's own.
 const PUBLIC_URL: &str = "http://127.0.0.1:8080";
@@ -69,8 +69,7 @@ impl<'a> Surface<'a> {
 
 /// Describes the served API: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
 pub fn document(surface: &Surface<'_>) -> Value {
-    let mut document: Map<String, Value> =
-        serde_json::from_str(FILE).expect("the build wrote an object in JSON");
+    let mut document: Map<String, Value> = yaml_serde::from_str(FILE).expect("the file is an object in YAML");
     remove_what_is_off(&mut document, surface);
     remove_unused_components(&mut document);
     let mut document = Value::Object(document);

@@ -157,7 +157,7 @@ async fn a_principal_or_an_address_that_the_caller_made_up_counts_for_nothing() 
     assert_eq!(denial(&guard, request).await, Some(Denial::NoToken));
 }
 
-/// Is not ready until it was asked twice, and fails the third time.
+/// A service that is ready only when it is asked for the second time, and fails the third time.
 #[derive(Clone, Default)]
 struct Slow {
     asked: u8,
@@ -322,7 +322,7 @@ async fn a_verifier_that_stands_at_another_time_decides_as_it_would_then() {
     assert_eq!(denial(&just_before, request(&claims())).await, None);
     let then = GuardLayer::new(Arc::new(verifier.standing_at(expiry)));
     assert_eq!(denial(&then, request(&claims())).await, Some(TokenError::Expired.into()));
-    // The verifier itself has stayed where it was, and its revocations have gone along.
+    // The verifier itself still uses its own clock, and the other one has its revocations.
     assert_eq!(denial(&GuardLayer::new(verifier.clone()), request(&claims())).await, None);
     let subject = Revoked::Client(CLIENT, Generation::FIRST.next());
     verifier.set_revocations([Revocation { subject, expires_at: expiry }].into_iter().collect());

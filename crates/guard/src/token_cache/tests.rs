@@ -25,13 +25,13 @@ impl Clock for Unasked {
     }
 }
 
-/// A key that ends five minutes after [`NOW`], or never.
+/// Makes a key that ends five minutes after [`NOW`], or never.
 fn key(material: u8, ends: bool) -> SigningKey {
     let ends = ends.then(|| NOW.after(Duration::from_secs(300)));
     SigningKey::derive(KeyId::from_bytes([material; 16]), &[material; 32], Timestamp::from_seconds(0), ends)
 }
 
-/// A keyring with this one key.
+/// Makes a keyring with this one key.
 fn keyring(material: u8, ends: bool) -> VerifyingRing {
     let policy = Policy {
         issuer: "https://core.example.com".to_owned(),
@@ -42,7 +42,7 @@ fn keyring(material: u8, ends: bool) -> VerifyingRing {
     VerifyingRing::new(policy, [key(material, ends).verifying_key()])
 }
 
-/// A token that the key 1 has signed.
+/// Makes a token that the key 1 has signed.
 fn token(id: TokenId) -> Vec<u8> {
     let claims = Claims {
         issuer: "https://core.example.com",
@@ -71,7 +71,7 @@ fn admit(verifier: &Verifier, token: &[u8], now: Timestamp) -> Result<Principal,
     verifier.admit(token, now, |_, _| Ok(()))
 }
 
-/// A verifier, and a token that it has cached.
+/// Makes a verifier, and a token that it has cached.
 fn caching(keyring: VerifyingRing) -> (Verifier, Vec<u8>) {
     let verifier = Verifier::new(keyring, Arc::new(Unasked));
     let token = token(ID);

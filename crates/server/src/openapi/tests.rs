@@ -45,7 +45,7 @@ fn a_reference_leads_somewhere_and_every_component_is_referred_to() {
 
 #[test]
 fn operations_depend_on_settings_by_their_tags() {
-    let file: Value = serde_json::from_str(FILE).unwrap();
+    let file: Value = yaml_serde::from_str(FILE).unwrap();
     for tag in file["tags"].as_array().unwrap() {
         let settings = [&json!(null), &json!("sandbox"), &json!("authz.enabled")];
         assert!(settings.contains(&&tag[SERVED_WHEN]), "{tag}");
