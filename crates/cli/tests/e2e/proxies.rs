@@ -6,7 +6,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -155,11 +154,9 @@ fn nginx(refusing: &Refusing, port: u16, folder: &Path) -> Command {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {};", file(what)))
         .join("\n");
-    // As root it would be another user, who may not enter the folder.
-    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let user = if is_root { "user root;" } else { "" };
+    // One process: a worker would outlive its master that is killed, and be another user than root.
     let whole = format!(
-        "daemon off; {user} pid {}; error_log stderr; events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{recipe}\n}}\n",
+        "daemon off; master_process off; pid {}; error_log stderr; events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{recipe}\n}}\n",
         file("nginx.pid")
     );
     fs::write(folder.join("nginx.conf"), whole).unwrap();

@@ -62,10 +62,10 @@ pub(super) fn nginx_requiring(query: &str, parts: &Parts<'_>) -> Command {
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|what| format!("{what}_temp_path {};", file(what)))
         .join("\n");
-    let user = if is_root() { "user root;" } else { "" };
     let pid = file("nginx.pid");
+    // One process: a worker would outlive its master that is killed, and be another user than root.
     let whole = format!(
-        "daemon off; {user} pid {pid}; error_log stderr; events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{recipe}\n}}\n"
+        "daemon off; master_process off; pid {pid}; error_log stderr; events {{}}\nhttp {{\naccess_log off;\n{temporary}\n{recipe}\n}}\n"
     );
     fs::write(parts.folder.join("nginx.conf"), whole).unwrap();
     command("nginx", &["-e", "stderr", "-p", &file(""), "-c", &file("nginx.conf")])
