@@ -105,7 +105,7 @@ impl<L: Listener> Listener for Vec<L> {
     async fn accept(&self) -> io::Result<(Socket, L::Peer)> {
         let mut accepting: Vec<_> = self.iter().map(|listener| Box::pin(listener.accept())).collect();
         // By chance, as the others would wait behind one that always has a connection.
-        let first = rand::random_range(0..=accepting.len());
+        let first = rand::random_range(0..accepting.len().max(1));
         accepting.rotate_left(first);
         let accepted = poll_fn(|cx| {
             let mut polled = accepting.iter_mut().map(|one| one.as_mut().poll(cx));
